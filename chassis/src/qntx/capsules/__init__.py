@@ -1,0 +1,1 @@
+"""The audit record: what ran, sealed and chained."""

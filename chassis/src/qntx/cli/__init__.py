@@ -1,0 +1,1 @@
+"""The qntx command, one module a subcommand."""

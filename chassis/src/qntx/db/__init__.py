@@ -1,0 +1,1 @@
+"""Connections and migrations; no tables of its own."""

@@ -1,0 +1,1 @@
+"""Runs code in processes that can be killed."""

@@ -1,0 +1,1 @@
+"""Ingest commands: read, and routed to the script of their type."""

@@ -1,0 +1,1 @@
+"""The plugins a host starts and calls."""

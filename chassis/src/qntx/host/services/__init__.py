@@ -1,0 +1,1 @@
+"""What the host offers its plugins over gRPC."""

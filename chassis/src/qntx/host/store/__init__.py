@@ -1,0 +1,1 @@
+"""Where attestations are kept."""

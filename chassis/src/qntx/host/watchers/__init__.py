@@ -1,0 +1,1 @@
+"""Which attestations fire what."""

@@ -1,0 +1,1 @@
+"""Plain values that cross processes. No I/O, no clock."""

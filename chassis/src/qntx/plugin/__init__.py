@@ -1,0 +1,1 @@
+"""One variant, served over gRPC."""

@@ -1,0 +1,1 @@
+"""Messages generated from proto/ when the package is built."""

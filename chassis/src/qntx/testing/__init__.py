@@ -1,0 +1,1 @@
+"""A fake host over memory stores, for handler authors and for our own tests."""
