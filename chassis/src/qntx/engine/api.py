@@ -69,4 +69,4 @@ class Engine(Protocol):
         """Stop that run; its Result says CANCELLED. False where no run of that id is under way."""
 
     def describe(self) -> Mapping[str, Any]:
-        """What Health and Capabilities tell: ready, sandbox, primitives, running, queued, idle_workers, python_version …"""
+        """What Health and Capabilities tell: ready, sandbox, primitives, running, queued, idle_workers, …"""

@@ -21,7 +21,7 @@ class Channel(Protocol):
         """
 
     def stored(self, number: int) -> tuple[str, int]:
-        """Wait until that draft is stored; its id and its timestamp in milliseconds. Raises RuntimeError if it was refused."""
+        """Wait until that draft is stored; its id and timestamp in milliseconds. Raises RuntimeError if refused."""
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Ask the plugin and wait for the JSON value it answers. Raises RuntimeError with the reason if it refused."""
