@@ -1,0 +1,80 @@
+"""The qntx command: finds the subcommand by name, and says what went wrong in one line.
+
+A subcommand's module is imported when it is asked for, so `qntx --help` loads click and nothing else. Shell completion
+is click's: `eval "$(_QNTX_COMPLETE=bash_source qntx)"`, or zsh_source, or fish_source.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import CompletionItem
+
+from qntx import __version__
+from qntx.errors import ChassisError, Refused
+
+COMMANDS = {
+    "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
+}
+"""Each subcommand's module, whose `command` it is, and the line that `qntx --help` shows for it."""
+
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported one at a time, by the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(COMMANDS[cmd_name][0])
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").split(".")[0] == "qntx":
+                raise
+            raise Refused(
+                f"qntx {cmd_name} needs the Python package {missing.name}, which is not installed here: "
+                "pip install 'qntx-chassis[host]'"
+            ) from missing
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(n, help=line) for n, (_, line) in COMMANDS.items() if n.startswith(incomplete)]
+        return names or click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="qntx")
+def cli() -> None:
+    """Python plugins for QNTX, and a host to run them in."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 it could not be done, 2 the command line is wrong, 130 interrupted."""
+    try:
+        code = cli.main(args=arguments, prog_name="qntx", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as stopped:
+        return INTERRUPTED if isinstance(stopped.__cause__, KeyboardInterrupt) else 1
+    except ChassisError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

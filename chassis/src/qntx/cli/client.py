@@ -1,0 +1,128 @@
+"""The running host, as a command sees it: found, called over HTTP, its refusals turned into our errors."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from qntx.errors import Busy, ChassisError, HostUnavailable, NotFound, NotPermitted, Refused, Unavailable
+from qntx.host import presence
+from qntx.host.home import Home
+
+EXIT_SCRIPT_FAILED = 1
+EXIT_REFUSED = 2
+EXIT_UNAVAILABLE = 3
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+ERRORS: Mapping[int, type[ChassisError]] = {
+    401: NotPermitted,
+    403: NotPermitted,
+    404: NotFound,
+    429: Busy,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+
+
+def exit_code(error: ChassisError) -> int:
+    """What a command that failed so ends with: 3 where trying again later may help."""
+    return EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_REFUSED
+
+
+def find(home: Home | None = None) -> Client:
+    """The host that `QNTX_URL` names, else the one running on this machine. Raises HostUnavailable."""
+    if client := find_running(home):
+        return client
+    raise HostUnavailable("no host is running here: start one with `qntx up`, or name one in QNTX_URL")
+
+
+def find_running(home: Home | None = None) -> Client | None:
+    """The same, or None where no host is named or running."""
+    if url := os.environ.get("QNTX_URL"):
+        return Client(url, token=os.environ.get("QNTX_TOKEN", ""))
+    here = presence.running((home or Home.find()).presence)
+    return Client(here.url, token=here.token) if here else None
+
+
+class Client:
+    """Calls one host. Answers are JSON values; what the host refuses is raised with its words."""
+
+    def __init__(self, url: str, *, token: str = "") -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # A run takes as long as its own deadline allows, so only connecting is bounded here.
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
+        # The host is named exactly: a proxy configured for the web must not get in between.
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self.request("GET", path, params=params)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.request("POST", path, body=body)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self.request("PUT", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        return self.request("DELETE", path)
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        """The answer's JSON value; None where it is empty. Parameters that are None are left out."""
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
+        with self._reaching():
+            answer = self._http.request(method, path, params=sent, json=body)
+        _check(answer)
+        return answer.json() if answer.content else None
+
+    def events(self, method: str, path: str, body: Any = None) -> Iterator[tuple[str, Any]]:
+        """The server-sent events of a call as they come: name ("message" where it has none) and JSON value."""
+        headers = {"Accept": "text/event-stream"}
+        with self._reaching(), self._http.stream(method, path, json=body, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+            _check(answer)
+            name = "message"
+            for line in answer.iter_lines():
+                if line.startswith("event:"):
+                    name = line.removeprefix("event:").strip()
+                elif line.startswith("data:"):
+                    yield name, json.loads(line.removeprefix("data:"))
+                    name = "message"
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise HostUnavailable(f"the host at {self.url} does not answer: {error}") from error
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.is_success:
+        return
+    error = ERRORS.get(answer.status_code, Refused if answer.status_code < 500 else Unavailable)
+    raise error(_reason(answer))
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"the host answered {answer.status_code}: {answer.text[:500]}"
