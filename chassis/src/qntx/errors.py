@@ -4,6 +4,7 @@ A script that raises, overruns or is killed is not here: that is an Outcome, and
 
 ChassisError
     Refused                     the caller's fault; the same call fails again
+        InvalidConfig
         InvalidManifest
         InvalidRequest
         NotFound
@@ -29,6 +30,15 @@ class ChassisError(Exception):
 
 class Refused(ChassisError):
     """The request itself is at fault; sent again, it fails again."""
+
+
+class InvalidConfig(Refused):
+    """A key of the configuration is unknown, or its value cannot be."""
+
+    def __init__(self, where: str, fault: str) -> None:
+        super().__init__(f"{where}: {fault}")
+        self.where = where
+        self.fault = fault
 
 
 class InvalidManifest(Refused):

@@ -14,10 +14,6 @@ from qntx.errors import Busy, ChassisError, HostUnavailable, NotFound, NotPermit
 from qntx.host import presence
 from qntx.host.home import Home
 
-EXIT_SCRIPT_FAILED = 1
-EXIT_REFUSED = 2
-EXIT_UNAVAILABLE = 3
-
 CONNECT_TIMEOUT_SECONDS = 5.0
 
 ERRORS: Mapping[int, type[ChassisError]] = {
@@ -29,11 +25,6 @@ ERRORS: Mapping[int, type[ChassisError]] = {
     503: Unavailable,
     504: Unavailable,
 }
-
-
-def exit_code(error: ChassisError) -> int:
-    """What a command that failed so ends with: 3 where trying again later may help."""
-    return EXIT_UNAVAILABLE if isinstance(error, Unavailable) else EXIT_REFUSED
 
 
 def find(home: Home | None = None) -> Client:
