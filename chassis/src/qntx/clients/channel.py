@@ -1,0 +1,97 @@
+"""One service of the host: its address, its token, and a channel that stays open.
+
+QNTX's services take the token in the request's field `auth_token` and answer a refusal as `success=false` with status
+OK; both are dealt with here, so that the clients speak of attestations, jobs and schedules only. Every call has a
+deadline: a host that is away costs a script an error, never its run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+
+from qntx.errors import ChassisError, HostUnavailable, NotFound, Refused
+from qntx.wire.services import MESSAGE_OPTIONS, Stub
+
+TIMEOUT_SECONDS = 10.0
+
+OPTIONS: tuple[tuple[str, int], ...] = (
+    *MESSAGE_OPTIONS,
+    # The host is on this machine; a proxy of the environment is not meant for it.
+    ("grpc.enable_http_proxy", 0),
+    # A host that comes back is found again at once; the default waits up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
+
+class Service:
+    """Calls one service of the host. An empty address is a service the host does not run."""
+
+    def __init__(self, address: str, token: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self.address = address
+        self._token = token
+        self._timeout_seconds = timeout_seconds
+        self._channel: grpc.aio.Channel | None = None
+        self._stubs: dict[str, Stub] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.address)
+
+    async def call(self, service: ServiceDescriptor, method: str, request: Any) -> Any:
+        """The answer, where it says success; its `error` is raised where not. NotFound: there is no such method."""
+        request.auth_token = self._token
+        try:
+            answer = await getattr(self._stub(service), method)(request, timeout=self._timeout_seconds)
+        except grpc.aio.AioRpcError as lost:
+            raise self._explained(lost) from lost
+        if "success" in answer.DESCRIPTOR.fields_by_name and not answer.success:
+            raise Refused(f"refused: {answer.error or 'no reason given'}")
+        return answer
+
+    async def stream(self, service: ServiceDescriptor, method: str, request: Any) -> AsyncGenerator[Any, None]:
+        """The messages as they come; the deadline is for each of them, so that a slow reader may take its time."""
+        request.auth_token = self._token
+        call = getattr(self._stub(service), method)(request)
+        try:
+            messages = aiter(call)
+            while (message := await asyncio.wait_for(anext(messages, None), self._timeout_seconds)) is not None:
+                yield message
+        except grpc.aio.AioRpcError as lost:
+            raise self._explained(lost) from lost
+        except TimeoutError:
+            raise HostUnavailable(self._late()) from None
+        finally:
+            call.cancel()
+
+    async def aclose(self) -> None:
+        if self._channel is not None:
+            await self._channel.close(grace=None)
+            self._channel = None
+            self._stubs = {}
+
+    def _stub(self, service: ServiceDescriptor) -> Stub:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
+        if service.full_name not in self._stubs:
+            self._stubs[service.full_name] = Stub(self._channel, service)
+        return self._stubs[service.full_name]
+
+    def _explained(self, lost: grpc.aio.AioRpcError) -> ChassisError:
+        match lost.code():
+            case grpc.StatusCode.UNIMPLEMENTED:
+                return NotFound(f"gRPC error: {self.address} does not offer this: {lost.details()}")
+            case grpc.StatusCode.UNAVAILABLE:
+                return HostUnavailable(f"connection failed: {self.address}: {lost.details()}")
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return HostUnavailable(self._late())
+        return HostUnavailable(f"gRPC error: {lost.code().name}: {lost.details()}")
+
+    def _late(self) -> str:
+        return f"gRPC error: {self.address} did not answer within {self._timeout_seconds:g} s"
