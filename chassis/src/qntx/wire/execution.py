@@ -6,7 +6,7 @@ A worker's result is JSON already and is carried as it is: never parsed, never w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,7 @@ def execution_from_proto(request: runtime_pb2.RunRequest, limits: Limits) -> Exe
         code=request.code,
         id=request.execution_id,
         mode=_MODES[request.mode],
-        filename=request.filename or Execution.filename,
+        filename=request.filename or "<glyph>",
         limits=limits_from_proto(request.limits, limits),
         glyph_id=request.glyph_id,
         upstream=upstream_from_json(request.upstream_json),
@@ -60,6 +60,53 @@ def execution_from_proto(request: runtime_pb2.RunRequest, limits: Limits) -> Exe
         session_id=request.session_id,
         principal=request.principal,
     )
+
+
+def execution_to_proto(execution: Execution) -> runtime_pb2.RunRequest:
+    limits = execution.limits
+    return runtime_pb2.RunRequest(
+        execution_id=execution.id,
+        code=execution.code,
+        mode=runtime_pb2.MODE_EVALUATE if execution.mode is Mode.EVALUATE else runtime_pb2.MODE_EXECUTE,
+        glyph_id=execution.glyph_id,
+        upstream_json=b"" if execution.upstream is None else json.dumps(execution.upstream).encode(),
+        limits=runtime_pb2.Limits(**{name: getattr(limits, name) for name in limits.__slots__}),
+        capture_variables=execution.capture_variables,
+        session_id=execution.session_id,
+        principal=execution.principal,
+        filename=execution.filename,
+    )
+
+
+def result_from_proto(
+    end: runtime_pb2.End, stdout: str = "", stderr: str = "", displays: Iterable[runtime_pb2.Display] = ()
+) -> Result:
+    """The result, with the output and displays that came as events before it."""
+    return Result(
+        outcome=next((ours for ours, theirs in _OUTCOMES.items() if theirs == end.outcome), Outcome.KILLED),
+        stdout=stdout,
+        stderr=stderr,
+        result_json=end.result_json or b"null",
+        error=end.error,
+        duration_ms=end.duration_ms,
+        variables=dict(end.variables),
+        displays=tuple(display_from_proto(display) for display in displays),
+        stdout_bytes=end.stdout_bytes,
+        stderr_bytes=end.stderr_bytes,
+        truncated=end.truncated,
+        attestations=end.attestations,
+        cpu_ms=end.cpu_ms,
+        peak_rss_bytes=end.peak_rss_bytes,
+        missing_module=end.missing_module,
+    )
+
+
+def display_from_proto(display: runtime_pb2.Display) -> dict[str, Any]:
+    """A MIME bundle as Jupyter has it: JSON forms as values, all others as text."""
+    return {
+        mime: json.loads(content) if mime.endswith("json") else content.decode("utf-8", "replace")
+        for mime, content in display.bundle.items()
+    }
 
 
 def limits_from_proto(message: runtime_pb2.Limits, limits: Limits) -> Limits:
@@ -98,7 +145,7 @@ def event_to_proto(sequence: int, kind: str, data: Any) -> runtime_pb2.RunEvent:
             event.stderr = data
         case "display":
             event.display.CopyFrom(
-                runtime_pb2.Display(bundle={_text(mime): _display_bytes(value) for mime, value in data.items()})
+                runtime_pb2.Display(bundle={_text(mime): _display_bytes(mime, value) for mime, value in data.items()})
             )
         case "progress":
             event.progress.CopyFrom(_progress(data))
@@ -155,9 +202,9 @@ def _text(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
-def _display_bytes(value: Any) -> bytes:
-    # As Jupyter has it: a bundle is text or JSON, binary forms being base64.
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _display_bytes(mime: str, value: Any) -> bytes:
+    as_it_is = isinstance(value, str) and not mime.endswith("json")
+    text = value if as_it_is else json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "replace")
 
 
