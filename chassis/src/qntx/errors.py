@@ -17,6 +17,11 @@ ChassisError
         PluginUnavailable
         WorkerLost
     CapsuleError                a record is wrong or cannot be kept; stop
+        SealError
+        ChainError
+            ChainConflictError
+        StorageError
+        KeyringError
 """
 
 from __future__ import annotations
@@ -106,3 +111,23 @@ class WorkerLost(Unavailable):
 
 class CapsuleError(ChassisError):
     """An audit record is wrong, or could not be kept."""
+
+
+class SealError(CapsuleError):
+    """A record cannot be signed, or its signature cannot be checked."""
+
+
+class ChainError(CapsuleError):
+    """The order of the records is not what it was."""
+
+
+class ChainConflictError(ChainError):
+    """A sealed record's place in the chain is taken."""
+
+
+class StorageError(CapsuleError):
+    """The records cannot be read or kept."""
+
+
+class KeyringError(CapsuleError):
+    """The signing keys cannot be read or kept."""
