@@ -6,7 +6,7 @@ any thread, in every kind of run, and in a test that sets a channel of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,10 @@ class Context:
     glyph_id: str = ""
     upstream: Any = None
     script_name: str = ""
+    source: str = ""
+    """The script itself; what `publish_as_ingest(name)` publishes."""
+    to_bundle: Callable[[Any], Mapping[str, Any]] | None = None
+    """How `display` turns a value into a MIME bundle; without one, by the value's own `_repr_*_` methods."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,3 +67,8 @@ def current(call: str) -> Context:
             f"{call}: nothing is running here; call it from a script that QNTX runs, or see qntx.testing"
         )
     return _current
+
+
+def upstream() -> Any:
+    """What fired the run under way; None where nothing did, or nothing runs."""
+    return None if _current is None else _current.upstream
