@@ -128,6 +128,7 @@ class Environments:
         self._home = home
         self._chassis = chassis
         self._python = python
+        self._uv = _Uv()
         self._builds = home.environments / ".builds"
 
     def state(self, folder: Folder) -> State:
@@ -162,7 +163,7 @@ class Environments:
 
     def packages(self, folder: Folder) -> dict[str, str]:
         """What is installed for the variant, name to version."""
-        listed = _run_uv(("pip", "list", "--python", str(self._interpreter(folder)), "--format", "json"))
+        listed = self._uv.run(("pip", "list", "--python", str(self._interpreter(folder)), "--format", "json"))
         return {entry["name"]: entry["version"] for entry in json.loads(listed)}
 
     def _interpreter(self, folder: Folder) -> Path:
@@ -197,10 +198,12 @@ class Environments:
 
         python, digest = self._told_python(folder), self._digest(folder)
         say("making the environment")
-        _run_uv(("venv", "--quiet", "--allow-existing", "--python", python or sys.executable, str(build)))
+        self._uv.run(("venv", "--quiet", "--allow-existing", "--python", python or sys.executable, str(build)))
         install = ("pip", "install", "--compile-bytecode", "--python", str(build / "bin" / "python3"))
-        _run_uv((*install, *self._chassis.arguments, *map(str, variant.dependencies)), say)
-        left_out = [str(package) for package in variant.optional if not _succeeds((*install, str(package)), say)]
+        self._uv.run((*install, *self._chassis.arguments, *map(str, variant.dependencies)), say)
+        left_out = [
+            str(package) for package in variant.optional if not self._uv.succeeds((*install, str(package)), say)
+        ]
         say("importing")
         _try_imports(build, variant.imports)
         libexec = build / "libexec"
@@ -263,42 +266,43 @@ def _locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _succeeds(arguments: Sequence[str], say: Callable[[str], None]) -> bool:
-    try:
-        _run_uv(arguments, say)
-    except Unavailable:
-        return False
-    return True
+class _Uv:
+    """The uv program, run in the root folder, so that no project's settings apply; the person's own do."""
 
+    def __init__(self) -> None:
+        self._program = uv.find_uv_bin()
 
-def _run_uv(arguments: Sequence[str], say: Callable[[str], None] = lambda line: None) -> str:
-    """What uv prints. Its log is passed on line by line, and its last lines are the reason when it fails.
+    def run(self, arguments: Sequence[str], say: Callable[[str], None] = lambda line: None) -> str:
+        """What it prints. Its log is passed on line by line; when it fails, the last lines are the reason."""
+        environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
+        with (
+            tempfile.TemporaryFile("w+") as output,
+            subprocess.Popen(
+                [self._program, *arguments],
+                cwd="/",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as process,
+        ):
+            assert process.stderr is not None
+            reason: deque[str] = deque(maxlen=REASON_LINES)
+            for line in process.stderr:
+                reason.append(line)
+                say(line.strip())
+            if process.wait() != 0:
+                raise Unavailable("".join(reason).strip() or f"uv ended with {process.returncode}")
+            output.seek(0)
+            return output.read()
 
-    It runs in the root folder, so that no project's uv settings apply; the person's own do.
-    """
-    command = [uv.find_uv_bin(), *arguments]
-    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
-    with (
-        tempfile.TemporaryFile("w+") as output,
-        subprocess.Popen(
-            command,
-            cwd="/",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        assert process.stderr is not None
-        reason: deque[str] = deque(maxlen=REASON_LINES)
-        for line in process.stderr:
-            reason.append(line)
-            say(line.strip())
-        if process.wait() != 0:
-            raise Unavailable("".join(reason).strip() or f"uv ended with {process.returncode}")
-        output.seek(0)
-        return output.read()
+    def succeeds(self, arguments: Sequence[str], say: Callable[[str], None]) -> bool:
+        try:
+            self.run(arguments, say)
+        except Unavailable:
+            return False
+        return True
 
 
 def _try_imports(build: Path, modules: Sequence[str]) -> None:
