@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from qntx.model.attestation import Attestation, Draft, Filter
 
 
 class AttestationStore(Protocol):
-    """Append-only. An async context manager; closing twice is the same as once."""
+    """Append-only. An async context manager; closing twice is the same as once.
+
+    Newest first is by `created_at_ms`, and where that is equal, the later arrival first. Arrivals are counted in
+    positions, 1 and up: a cursor that a backdated or imported attestation cannot slip behind.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     async def add(self, draft: Draft) -> Attestation:
         """Give the draft an id, times and a signature, and keep it. Returns once it is durable."""
@@ -18,7 +29,7 @@ class AttestationStore(Protocol):
         """The same for several, all or none, in order."""
 
     async def put(self, attestation: Attestation) -> bool:
-        """Keep an attestation that already has its id. False where that id is kept already."""
+        """Keep an attestation that already has its id, signature and all. False where that id is kept already."""
 
     async def get(self, attestation_id: str) -> Attestation | None: ...
 

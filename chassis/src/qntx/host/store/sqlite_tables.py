@@ -1,0 +1,140 @@
+"""The tables of the SQLite store: their shape, what goes into a row, what is asked of them.
+
+Rows are numbered by when they were taken (milliseconds << 20 | count), so the order of the table and of the index is
+"newest first" read backwards and no answer is ever sorted. `position` counts arrivals beside that: an attestation that
+comes with an older time of its own gets an older number, but the next position.
+
+The index holds one token for each term: a letter for the field and the UTF-8 of the folded term in hex, so that any
+characters compare exactly. It keeps no texts of its own (contentless) and no places in them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from qntx.host.store.terms import FIELDS, terms
+from qntx.model.attestation import Attestation, Filter
+
+SCHEMA = (
+    (
+        """
+        CREATE TABLE attestation (
+            number INTEGER PRIMARY KEY,
+            position INTEGER NOT NULL UNIQUE,
+            id TEXT NOT NULL UNIQUE,
+            timestamp_ms INTEGER NOT NULL,
+            subjects TEXT NOT NULL,
+            predicates TEXT NOT NULL,
+            contexts TEXT NOT NULL,
+            actors TEXT NOT NULL,
+            source TEXT NOT NULL,
+            attributes TEXT NOT NULL,
+            signature BLOB NOT NULL,
+            signer_did TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX attestation_timestamp ON attestation (timestamp_ms)",
+        """
+        CREATE VIRTUAL TABLE term USING fts5
+            (token, content = '', detail = none, columnsize = 0, tokenize = 'ascii')
+        """,
+    ),
+)
+
+COUNT_BITS = 20
+"""So many bits of a row's number count the rows of one millisecond."""
+
+COLUMNS = "number, id, subjects, predicates, contexts, actors, timestamp_ms, source, attributes, signature, signer_did"
+INSERT_ROW = f"INSERT OR IGNORE INTO attestation ({COLUMNS}, position) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_LETTERS = dict(zip(FIELDS, "spca", strict=True))
+
+_encode = msgspec.json.Encoder().encode
+_terms = msgspec.json.Decoder(tuple[str, ...]).decode
+_attributes = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def question(wanted: Filter, below: int | None, limit: int | None) -> tuple[str, list[Any]]:
+    """The statement and its values."""
+    phrase = _phrase(wanted)
+    number = "term.rowid" if phrase else "number"
+    asked: list[tuple[str, Any]] = [
+        ("term MATCH ?", phrase or None),
+        (f"{number} < ?", below),
+        ("timestamp_ms >= ?", wanted.since_ms),
+        ("timestamp_ms <= ?", wanted.until_ms),
+    ]
+    conditions = [condition for condition, value in asked if value is not None]
+    values = [value for _, value in asked if value is not None]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    values.append(-1 if limit is None else limit)
+    return _statement(bool(phrase), where), values
+
+
+def _statement(by_term: bool, where: str) -> str:
+    if by_term:
+        # CROSS JOIN holds the planner to the index first, whose order is that of the answer.
+        joined = "term CROSS JOIN attestation ON attestation.number = term.rowid"
+        return f"SELECT {COLUMNS} FROM {joined}{where} ORDER BY term.rowid DESC LIMIT ?"
+    # The inner question is answered from the times' index alone; whole rows are read only of what is given out.
+    inner = f"SELECT number FROM attestation{where} ORDER BY number DESC LIMIT ?"
+    return f"SELECT {COLUMNS} FROM attestation WHERE number IN ({inner}) ORDER BY number DESC"
+
+
+def _phrase(wanted: Filter) -> str:
+    """The question in the index's own words; empty where no term is asked for."""
+    by_field: dict[str, list[str]] = {}
+    for field, folded in terms(wanted):
+        by_field.setdefault(field, []).append(_token(field, folded))
+    return " AND ".join(f"({' OR '.join(tokens)})" for tokens in by_field.values())
+
+
+def row_of(number: int, attestation: Attestation) -> tuple[Any, ...]:
+    return (
+        number,
+        attestation.id,
+        _encode(attestation.subjects).decode(),
+        _encode(attestation.predicates).decode(),
+        _encode(attestation.contexts).decode(),
+        _encode(attestation.actors).decode(),
+        attestation.timestamp_ms,
+        attestation.source,
+        _encode(attestation.attributes).decode(),
+        attestation.signature,
+        attestation.signer_did,
+    )
+
+
+def numbered(row: Sequence[Any]) -> tuple[int, Attestation]:
+    return row[0], attestation_of(row)
+
+
+def attestation_of(row: Sequence[Any]) -> Attestation:
+    number, id_, subjects, predicates, contexts, actors, timestamp_ms, source, attributes, signature, signer_did = row
+    return Attestation(
+        id=id_,
+        subjects=_terms(subjects),
+        predicates=_terms(predicates),
+        contexts=_terms(contexts),
+        actors=_terms(actors),
+        timestamp_ms=timestamp_ms,
+        created_at_ms=number >> COUNT_BITS,
+        source=source,
+        attributes=_attributes(attributes),
+        signature=signature,
+        signer_did=signer_did,
+    )
+
+
+def index_terms(connection: sqlite3.Connection, rows: Iterable[tuple[int, Attestation]]) -> None:
+    connection.executemany(
+        "INSERT INTO term (rowid, token) VALUES (?, ?)",
+        ((number, " ".join({_token(*term) for term in terms(attestation)})) for number, attestation in rows),
+    )
+
+
+def _token(field: str, folded: str) -> str:
+    return _LETTERS[field] + folded.encode().hex()
