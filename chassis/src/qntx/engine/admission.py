@@ -1,0 +1,74 @@
+"""Who may run now, who waits, and who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from qntx.errors import Busy
+
+
+class Admission:
+    """A bound on runs under way and one on runs that wait.
+
+    Principals that wait take turns, so that one who asks for a hundred runs delays another by one, not by a hundred.
+    """
+
+    def __init__(self, running_max: int, queued_max: int) -> None:
+        self.running_max = running_max
+        self.queued_max = queued_max
+        self.running = 0
+        self.queued = 0
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, principal: str) -> AsyncIterator[None]:
+        """Wait for a place among the runs under way and hold it. Raises Busy where too many wait already."""
+        await self._enter(principal)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, principal: str) -> None:
+        if self.running < self.running_max and not self.queued:
+            self.running += 1
+            return
+        if self.queued >= self.queued_max:
+            raise Busy(
+                f"{self.running} runs are under way and {self.queued} wait, which is as many as are allowed; "
+                "try again when some have ended"
+            )
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(principal, deque()).append(place)
+        self.queued += 1
+        try:
+            await place
+        except asyncio.CancelledError:
+            self._give_up(principal, place)
+            raise
+
+    def _give_up(self, principal: str, place: asyncio.Future[None]) -> None:
+        if place.done() and not place.cancelled():
+            self._leave()
+            return
+        line = self._waiting[principal]
+        line.remove(place)
+        if not line:
+            del self._waiting[principal]
+        self.queued -= 1
+
+    def _leave(self) -> None:
+        self.running -= 1
+        if not self._waiting or self.running >= self.running_max:
+            return
+        principal, line = self._waiting.popitem(last=False)
+        place = line.popleft()
+        if line:
+            self._waiting[principal] = line
+        self.queued -= 1
+        self.running += 1
+        if not place.done():
+            place.set_result(None)

@@ -1,0 +1,111 @@
+"""The attestations of one run: stored in order and in batches, while the script goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+from collections.abc import Callable, Sequence
+
+from qntx.engine.api import Home
+from qntx.errors import ChassisError
+
+BATCH = 2000
+BACKLOG_BYTES_MAX = 8 * 1024 * 1024
+DRAFTS_MAX = 2_000_000
+
+
+class Notes:
+    """What a script attests, between the worker's line and the store.
+
+    `on_stored(number, id, timestamp_ms)` answers a draft that was asked for; `on_refused(first, count, why)` tells of a
+    batch that was not stored; `on_backlog(full)` says when to stop reading and when to go on.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        on_stored: Callable[[int, str, int], None],
+        on_refused: Callable[[int, int, str], None],
+        on_backlog: Callable[[bool], None],
+    ) -> None:
+        self._home = home
+        self._on_stored = on_stored
+        self._on_refused = on_refused
+        self._on_backlog = on_backlog
+        self._drafts: list[bytes] = []
+        self._backlog_bytes = 0
+        self._received = 0
+        self._settled = 0
+        self._starts: list[int] = []
+        self._answers: list[Sequence[tuple[str, int]] | str] = []
+        self._wanted: set[int] = set()
+        self._storing: asyncio.Task[None] | None = None
+        self.stored = 0
+        self.refusals: list[str] = []
+
+    def add(self, drafts: list[bytes]) -> None:
+        """Take drafts as they come off the line."""
+        self._received += len(drafts)
+        if self._received > DRAFTS_MAX:
+            raise OverflowError(f"more than {DRAFTS_MAX} attestations in one run")
+        self._drafts += drafts
+        self._backlog_bytes += sum(map(len, drafts))
+        if self._backlog_bytes > BACKLOG_BYTES_MAX:
+            self._on_backlog(True)
+        if self._storing is None:
+            self._storing = asyncio.get_running_loop().create_task(self._store())
+
+    def want(self, number: int) -> None:
+        """The script waits for this draft's id."""
+        if number >= self._settled:
+            if number < self._received:
+                self._wanted.add(number)
+            return
+        position = bisect.bisect_right(self._starts, number) - 1
+        answer = self._answers[position]
+        if isinstance(answer, str):
+            self._on_refused(number, 1, answer)
+        else:
+            identifier, timestamp_ms = answer[number - self._starts[position]]
+            self._on_stored(number, identifier, timestamp_ms)
+
+    async def settled(self) -> None:
+        """Wait until every draft that came is stored or refused."""
+        while self._storing is not None:
+            await asyncio.shield(self._storing)
+
+    def abandon(self) -> None:
+        if self._storing is not None:
+            self._storing.cancel()
+
+    async def _store(self) -> None:
+        try:
+            while self._drafts:
+                batch, self._drafts = self._drafts[:BATCH], self._drafts[BATCH:]
+                await self._store_batch(batch)
+                self._backlog_bytes -= sum(map(len, batch))
+                if self._backlog_bytes <= BACKLOG_BYTES_MAX // 2:
+                    self._on_backlog(False)
+        finally:
+            self._storing = None
+
+    async def _store_batch(self, batch: list[bytes]) -> None:
+        first = self._settled
+        answer: Sequence[tuple[str, int]] | str
+        try:
+            answer = await self._home.attest(batch)
+            if len(answer) != len(batch):
+                answer = f"attest: {len(batch)} were sent and {len(answer)} were answered"
+        except (ChassisError, RuntimeError, ValueError, OSError) as refused:
+            answer = str(refused)
+        self._starts.append(first)
+        self._answers.append(answer)
+        self._settled += len(batch)
+        if isinstance(answer, str):
+            self.refusals.append(answer)
+            self._on_refused(first, len(batch), answer)
+        else:
+            self.stored += len(batch)
+        for number in [number for number in self._wanted if number < self._settled]:
+            self._wanted.discard(number)
+            self.want(number)

@@ -1,0 +1,165 @@
+"""The zygote: imports what a variant preloads, once, and forks a worker whenever the engine asks.
+
+Run as `python -sPB -m qntx.worker.zygote DESCRIPTOR` with one end of a SOCK_SEQPACKET pair. Single-threaded, or fork
+would not be safe; the standard library only, or every worker would carry the plugin.
+
+    engine to zygote    the configuration; then one message for each worker wanted
+    zygote to engine    ready; then for each worker its pid with channel, stdout, stderr and pidfd, later how it ended
+"""
+
+from __future__ import annotations
+
+import os
+
+# Hooks that modules register for a fork would touch some 190 pages in every worker before it has run a line. They are
+# kept for the forks of the script itself.
+_register_at_fork = os.register_at_fork
+_fork_hooks: list[dict[str, object]] = []
+os.register_at_fork = lambda **hooks: _fork_hooks.append(hooks)
+
+import ctypes  # noqa: E402
+import gc  # noqa: E402
+import importlib  # noqa: E402
+import json  # noqa: E402
+import platform  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+import traceback  # noqa: E402
+from typing import Any  # noqa: E402
+
+from qntx.worker.child import Descriptors, live  # noqa: E402
+
+MESSAGE_BYTES_MAX = 1 << 17
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Zygote:
+    """Forks on request, reaps what ended, and ends when the engine hangs up."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._null = os.open(os.devnull, os.O_RDWR)
+        self._workers: set[int] = set()
+        self._wake_read, self._wake_write = os.pipe()
+
+    def serve(self) -> None:
+        configuration = json.loads(self._control.recv(MESSAGE_BYTES_MAX))
+        self._prepare(configuration)
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(self._wake_read, select.POLLIN)
+        while True:
+            for descriptor, _ in poller.poll():
+                if descriptor == self._wake_read:
+                    os.read(self._wake_read, 4096)
+                    self._reap()
+                    continue
+                message = self._control.recv(MESSAGE_BYTES_MAX)
+                if not message:
+                    return
+                self._fork(json.loads(message))
+
+    def _prepare(self, configuration: dict[str, Any]) -> None:
+        sys.path[:0] = configuration["paths"]
+        os.environ.update(configuration["environment"])
+        started = time.monotonic()
+        failed = _preload(configuration["preload"])
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        os.set_blocking(self._wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()
+        threads = len(os.listdir("/proc/self/task"))
+        if threads != 1:
+            raise SystemExit(f"a preloaded module left {threads - 1} threads running; a zygote must have none")
+        self._tell(
+            {
+                "ready": True,
+                "python_version": platform.python_version(),
+                "preload_failed": failed,
+                "preload_seconds": round(time.monotonic() - started, 3),
+            }
+        )
+
+    def _fork(self, request: dict[str, Any]) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        stdout_read, stdout_write = os.pipe()
+        stderr_read, stderr_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _become_worker(Descriptors(theirs.detach(), stdout_write, stderr_write, self._null), request)
+        self._workers.add(pid)
+        pidfd = os.pidfd_open(pid)
+        theirs.close()
+        message = {"token": request["token"], "pid": pid}
+        self._tell(message, [ours.fileno(), stdout_read, stderr_read, pidfd])
+        ours.close()
+        for descriptor in (stdout_read, stdout_write, stderr_read, stderr_write, pidfd):
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if pid == 0:
+                return self._kill_leftovers()
+            if pid in self._workers:
+                self._workers.discard(pid)
+                cpu_ms = 1000 * (usage.ru_utime + usage.ru_stime)
+                self._tell(
+                    {"exited": pid, "status": status, "peak_rss_bytes": usage.ru_maxrss * 1024, "cpu_ms": cpu_ms}
+                )
+
+    def _kill_leftovers(self) -> None:
+        """What a worker started came to us when the worker ended. Each death wakes us again until none is left."""
+        with open("/proc/thread-self/children", encoding="ascii") as children:
+            for pid in map(int, children.read().split()):
+                if pid not in self._workers:
+                    os.kill(pid, signal.SIGKILL)
+
+    def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        try:
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors or [])
+        except OSError:
+            # The engine is gone, and with it the reason to be here. Workers die with this process.
+            os._exit(0)
+
+
+def _become_worker(descriptors: Descriptors, request: dict[str, Any]) -> None:
+    try:
+        signal.set_wakeup_fd(-1)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        os.register_at_fork = _register_at_fork
+        for hooks in _fork_hooks:
+            _register_at_fork(**hooks)  # type: ignore[arg-type]
+        live(descriptors, request["policy"])
+    except BaseException:
+        os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    finally:
+        os._exit(70)
+
+
+def _preload(modules: list[str]) -> dict[str, str]:
+    """Import them; those that fail, with the reason. A broken library is no reason to serve nothing."""
+    failed: dict[str, str] = {}
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except BaseException as fault:
+            failed[name] = f"{type(fault).__name__}: {fault}"
+    return failed
+
+
+if __name__ == "__main__":
+    Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
