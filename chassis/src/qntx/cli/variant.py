@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qntx.errors import Refused
-from qntx.host import environments, variants
+from qntx.host import distribution, variants
 from qntx.host.environments import Built, Environments, State
 from qntx.host.home import Home
 from qntx.host.variants import Folder
@@ -57,7 +57,7 @@ def command() -> None:
 @json_option
 def list_variants(folder: Path | None, as_json: bool) -> None:
     """The variants, and whether the environment of each is built."""
-    built = Environments(Home.find(), environments.installed_chassis())
+    built = Environments(Home.find(), distribution.installed_chassis())
     rows = [_summary(found, built.state(found)) for found in variants.load(variants.find(folder)).values()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -75,7 +75,7 @@ def list_variants(folder: Path | None, as_json: bool) -> None:
 def show(name: str, folder: Path | None, as_json: bool) -> None:
     """Everything about one variant: its manifest with the defaults, and what is installed for it."""
     [found] = variants.choose(variants.load(variants.find(folder)), [name])
-    built = Environments(Home.find(), environments.installed_chassis())
+    built = Environments(Home.find(), distribution.installed_chassis())
     state = built.state(found)
     facts = _summary(found, state) | _details(found)
     facts["packages"] = {} if state is State.ABSENT else built.packages(found)
@@ -98,7 +98,7 @@ def show(name: str, folder: Path | None, as_json: bool) -> None:
 def sync(names: tuple[str, ...], folder: Path | None, python: str, wheel: bool, force: bool, as_json: bool) -> None:
     """Build the environment of each variant that changed, and its launcher."""
     chosen = variants.choose(variants.load(variants.find(folder)), names)
-    built = Environments(Home.find(), environments.installed_chassis(editable=not wheel), python)
+    built = Environments(Home.find(), distribution.installed_chassis(editable=not wheel), python)
     with _Display([found.variant.name for found in chosen]) as display, ThreadPoolExecutor(BUILDS_AT_ONCE) as pool:
 
         def build(found: Folder) -> Built:

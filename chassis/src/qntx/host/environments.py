@@ -21,19 +21,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import uv
 
 from qntx.errors import Unavailable
+from qntx.host.distribution import Chassis, digest_of
 from qntx.host.home import Home
 from qntx.host.variants import Folder
 
-DISTRIBUTION = "qntx-chassis"
 FORMAT = 1
 """Raised when what a build holds changes, so that older ones are built again."""
 
@@ -83,42 +80,8 @@ class Built:
     """Optional packages that could not be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chassis:
-    """What to install as the chassis, and what tells one such from another."""
-
-    arguments: tuple[str, ...]
-    digest: str
-
-
 Progress = Callable[[str, str], None]
 """Takes a variant's name and what is being done for it."""
-
-
-def installed_chassis(*, editable: bool = True) -> Chassis:
-    """The chassis that is running, to be installed the way it was itself: from its checkout, or by its version.
-
-    From a checkout it is installed editable, so that an edit is seen at the plugin's next start, unless told otherwise.
-    """
-    distribution = metadata.distribution(DISTRIBUTION)
-    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
-    if not origin:
-        pinned = f"{DISTRIBUTION}=={distribution.version}"
-        return Chassis((pinned,), pinned)
-    url = origin["url"]
-    if vcs := origin.get("vcs_info"):
-        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if "dir_info" not in origin:
-        return Chassis((f"{DISTRIBUTION} @ {url}",), f"{url} {distribution.version}")
-    checkout = Path(url2pathname(urlsplit(url).path))
-    fresh = ("--refresh-package", DISTRIBUTION)
-    if editable and origin["dir_info"].get("editable"):
-        files = [checkout / "pyproject.toml", *sorted((checkout.parent / "proto").glob("*.proto"))]
-        return Chassis((*fresh, "--editable", str(checkout)), f"editable {checkout} {_digest_of(files)}")
-    sources = sorted(
-        path for path in (checkout / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
-    return Chassis((*fresh, str(checkout)), f"{checkout} {_digest_of([checkout / 'pyproject.toml', *sources])}")
 
 
 class Environments:
@@ -186,7 +149,7 @@ class Environments:
         """Changes with everything that a build is made of."""
         carried = [folder.manifest, *sorted(folder.ingest.glob("*.py"))]
         python = self._told_python(folder) or f"{sys.executable} {sys.version}"
-        parts = (str(FORMAT), _digest_of(carried), self._chassis.digest, python)
+        parts = (str(FORMAT), digest_of(carried), self._chassis.digest, python)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _fill(self, build: Path, folder: Folder, on_progress: Progress) -> list[str]:
@@ -244,14 +207,6 @@ class Environments:
         name = folder.variant.name
         path, launcher = self._home.environments / name, self._home.plugins / folder.variant.program
         return Built(name, State.READY, str(path), str(launcher), built, left_out=tuple(left_out))
-
-
-def _digest_of(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        digest.update(f"{file.name} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
 
 
 @contextmanager
