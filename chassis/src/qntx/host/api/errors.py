@@ -1,0 +1,101 @@
+"""Every refusal in one shape: `{"error": what is wrong and what to do, "field": which part of the request}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
+
+from qntx.errors import ChassisError, InvalidRequest, Unavailable
+from qntx.model.nearest import meant
+from qntx.wire.status import status_of
+
+RETRY_AFTER_SECONDS = 1
+UNKNOWN_FIELD = "unknown_field"
+
+log = structlog.get_logger("qntx.host.api")
+
+
+class Fault(BaseModel):
+    """What is wrong with a request, or why it cannot be answered now."""
+
+    error: str = Field(description="What is wrong, and what to do.")
+    field: str | None = Field(default=None, description="The field of the request that is at fault.")
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Fault, "description": "A field is missing, unknown or wrong, or the body is not JSON."},
+    403: {"model": Fault, "description": "The request comes from another site, or is not permitted."},
+    404: {"model": Fault, "description": "There is no such thing; the error lists or suggests what there is."},
+    413: {"model": Fault, "description": "The body is larger than `host.body_bytes_max`."},
+    415: {"model": Fault, "description": "The body is not sent as application/json."},
+    429: {"model": Fault, "description": "As much is running and waiting as is allowed; see Retry-After."},
+    503: {"model": Fault, "description": "The plugin is loading, restarting or gone; see Retry-After."},
+}
+
+
+class Body(BaseModel):
+    """A request body: types are meant as they are written, and an unknown field is refused with the one meant."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_every_field(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            for name in values:
+                if name not in cls.model_fields:
+                    hint = meant(str(name), cls.model_fields)
+                    raise PydanticCustomError(
+                        UNKNOWN_FIELD, "no such field; {hint}", {"field": str(name), "hint": hint}
+                    )
+        return values
+
+
+def install(app: FastAPI) -> None:
+    """Answer every kind of failure in that shape."""
+    app.exception_handler(ChassisError)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_not_served)
+    app.exception_handler(Exception)(_broken)
+
+
+def fault(status: int, error: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    content = {"error": error} | ({"field": field} if field else {})
+    return JSONResponse(content, status, headers=dict(headers or {}))
+
+
+async def _refused(request: Request, error: ChassisError) -> JSONResponse:
+    field = error.field if isinstance(error, InvalidRequest) else None
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, Unavailable) else {}
+    return fault(status_of(error).http, str(error), field, headers)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return fault(400, f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
+    place, *path = (str(part) for part in first["loc"])
+    field = first["ctx"]["field"] if first["type"] == UNKNOWN_FIELD else ".".join(path)
+    message = "is required" if first["type"] == "missing" else first["msg"]
+    return fault(400, f"{field or place}: {message}", field or None)
+
+
+async def _not_served(request: Request, error: HTTPException) -> JSONResponse:
+    reasons = {
+        404: f"nothing is served at {request.url.path}",
+        405: f"{request.url.path} does not take {request.method}",
+    }
+    return fault(error.status_code, reasons.get(error.status_code, str(error.detail)), headers=error.headers)
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed", path=request.url.path, exc_info=error)
+    return fault(500, "the host failed to answer; its log has the reason")

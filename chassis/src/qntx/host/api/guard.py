@@ -1,0 +1,125 @@
+"""Stands before every route: what a hostile page in the user's browser could send does not get in.
+
+A page of another site can make the browser send requests here. It cannot choose their Host header once the name is
+bound to this machine (DNS rebinding), nor hide its Origin, nor send JSON without asking first; so each of these is
+checked. Bodies are read whole here, up to a bound, so that nothing behind has to think of size.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qntx.host.api.errors import fault
+
+OWN_SITE = frozenset({"same-origin", "none"})
+"""Values of Sec-Fetch-Site: a page of ours, or the person themselves."""
+
+HARDENING = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+INERT = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""What the API answers is data: opened as a page, it runs nothing and has no origin."""
+
+
+class Guard:
+    """ASGI middleware. Names are compared without ports: one machine, one trust."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str], body_bytes_max: int) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if (reason := self._foreign(scope, headers)) is not None:
+            await fault(403, reason)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        else:
+            await self._checked_body(scope, headers, receive, _hardened(scope, send))
+
+    def _foreign(self, scope: Scope, headers: Headers) -> str | None:
+        """Why this request is not from the user, as far as a browser tells."""
+        host = headers.get("host", "")
+        if not self._own_name(_name(host)):
+            return f"{host!r} is not a name of this host; add it to host.allowed_hosts if it is"
+        origin = headers.get("origin")
+        if origin is not None:
+            scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+            if origin.lower() not in self._origins | {f"{scheme}://{host}".lower()}:
+                return f"pages of {origin} may not call this host; add it to host.allowed_origins if they should"
+        elif headers.get("sec-fetch-site", "none") not in OWN_SITE and scope["path"].startswith(("/api/", "/ws/")):
+            return "pages of other sites may not call this host"
+        return None
+
+    def _own_name(self, name: str) -> bool:
+        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+    async def _checked_body(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        length = headers.get("content-length", "0")
+        body = None if length.isdecimal() and int(length) > self._body_bytes_max else await self._read(receive)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if body is None:
+            await fault(413, f"the body is larger than {self._body_bytes_max} bytes (host.body_bytes_max)")(
+                scope, receive, send
+            )
+        elif body and kind != "application/json" and not kind.endswith("+json"):
+            await fault(415, f"the body is {kind or 'of no type'}; send JSON, with Content-Type: application/json")(
+                scope, receive, send
+            )
+        else:
+            await self._app(scope, _replayed(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body; None where it is too large."""
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._body_bytes_max:
+                return None
+            more = message.get("more_body", False)
+        return bytes(body)
+
+
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body that was read, once, and then whatever else the client does."""
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return replay
+
+
+def _hardened(scope: Scope, send: Send) -> Send:
+    async def harden(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HARDENING.items():
+                headers.setdefault(name, value)
+            if scope["path"].startswith("/api/"):
+                headers["Content-Security-Policy"] = INERT
+        await send(message)
+
+    return harden
