@@ -1,0 +1,58 @@
+# Everything a person does here. It needs Python 3.11 or newer and make; the rest is fetched into .venv.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint format demo bench sync clean
+
+help:  ## Show this.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say what to try. ARGS go to `qntx up`.
+	@$(BIN)/qntx variant sync
+	@exec $(BIN)/qntx up $(ARGS)
+
+# Tests keep to build/home: a person's own ~/.qntx is never touched.
+test lint format demo bench sync: export QNTX_HOME := $(CURDIR)/build/home
+
+test: sync lint  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)  ## ruff, mypy and the import rules.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED)  ## Let ruff format and fix.
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+demo: sync  ## The main job on real data, and what came of it.
+	@$(BIN)/python -m tests.demo
+
+bench: sync $(INSTALLED)-bench  ## Measure, beside what else there is. ARGS such as --only execute or --json.
+	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+sync: $(INSTALLED)
+	@$(BIN)/qntx variant sync
+
+clean:  ## Remove what was built here. ~/.qntx stays.
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f chassis/src/qntx/protocol/*_pb2.py chassis/src/qntx/protocol/*_pb2.pyi
+
+$(INSTALLED): chassis/pyproject.toml chassis/hatch_build.py $(wildcard proto/*.proto)
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer; say where it is with PYTHON=…" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --refresh-package qntx-chassis \
+		--editable './chassis[host]' --group chassis/pyproject.toml:dev
+	@touch $@
+
+$(INSTALLED)-bench: $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group chassis/pyproject.toml:bench
+	@touch $@
