@@ -1,0 +1,1 @@
+{ self, family, manifest }: { inherit (family) chassis; }
