@@ -7,6 +7,8 @@ ChassisError
         InvalidConfig
         InvalidManifest
         InvalidRequest
+        InvalidScript
+            MissingField
         NotFound
             UnknownGlyph
             UnknownHandler
@@ -61,6 +63,23 @@ class InvalidRequest(Refused):
     def __init__(self, field: str, fault: str) -> None:
         super().__init__(f"{field}: {fault}")
         self.field = field
+        self.fault = fault
+
+
+class MissingField(InvalidRequest):
+    """A field that must be there is not. Said as QNTX's own plugins say it."""
+
+    def __init__(self, field: str, also: str = "") -> None:
+        super().__init__(field, "missing")
+        self.args = (f"Missing '{field}' field{also}",)
+
+
+class InvalidScript(Refused):
+    """A script, or something that it declares, cannot be read."""
+
+    def __init__(self, line: int, fault: str) -> None:
+        super().__init__(f"line {line}: {fault}")
+        self.line = line
         self.fault = fault
 
 

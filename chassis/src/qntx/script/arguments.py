@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from qntx.script.attributes import plain
 
@@ -34,19 +34,23 @@ def texts(call: str, name: str, given: Any) -> list[str]:
         return []
     if isinstance(given, str):
         given = [given]
-    elif type(given) is not list:
+    elif type(given) is not list and type(given) is not tuple:
         given = _listed(call, name, given)
-    for index, text in enumerate(given):
-        if type(text) is not str and not isinstance(text, str):
-            raise TypeError(f"{call}: {name}[{index}] must be a text, not {type(text).__name__} ({text!r:.60})")
-        if not text:
-            raise ValueError(f"{call}: {name}[{index}] is an empty text")
+    try:
+        "".join(given)  # the quickest look at every part's type
+    except TypeError:
+        _refuse_other_types(call, name, given)
+    if not all(given):
+        raise ValueError(f"{call}: {name}[{given.index('')}] is an empty text")
     return [*given]
 
 
+def _refuse_other_types(call: str, name: str, given: Sequence[Any]) -> NoReturn:
+    index, wrong = next((index, each) for index, each in enumerate(given) if not isinstance(each, str))
+    raise TypeError(f"{call}: {name}[{index}] must be a text, not {type(wrong).__name__} ({wrong!r:.60})") from None
+
+
 def _listed(call: str, name: str, given: Any) -> list[Any]:
-    if isinstance(given, tuple):
-        return list(given)
     if isinstance(given, set | frozenset):
         return sorted(given, key=str)
     if hasattr(given, "tolist"):  # an array or a column of a frame

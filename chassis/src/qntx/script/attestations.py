@@ -7,30 +7,19 @@ for no round trip, and a claim that the store refuses is raised by the next one,
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from qntx.script.arguments import Texts, texts
-from qntx.script.attributes import EXACT_INT_MAX, plain
 from qntx.script.calls import ask
 from qntx.script.context import Context, current
+from qntx.script.drafts import Fields, draft
 from qntx.script.records import Record, record
 from qntx.script.stored import PENDING, Stored
 
-DRAFT_BYTES_MAX = 1024 * 1024
-"""What a store takes as one attestation."""
 PAGE = 500
 SOURCE = "python"
-
-_NO_CONTEXT = (
-    "attest: no context: this execution is not a discovered handler, so nothing says where the claim belongs; "
-    "pass contexts=[...]"
-)
-
-# Text as it is rather than \u-escaped: encoding it then finds lone surrogates.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
 def attest(
@@ -51,8 +40,7 @@ def attest(
     claim is on its way when this returns; reading `id` or `timestamp` waits until it is stored.
     """
     context = current("attest")
-    draft = _draft(context, subjects, predicates, contexts, actors, attributes)
-    return _sent(context, draft, _encoded(draft))
+    return _sent(context, *draft(context, subjects, predicates, contexts, actors, attributes))
 
 
 def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -64,11 +52,10 @@ def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     drafts = []
     for index, row in enumerate(rows):
         try:
-            draft = _draft(context, **_arguments(row))
-            drafts.append((draft, _encoded(draft)))
+            drafts.append(draft(context, **_arguments(row)))
         except (RuntimeError, TypeError, ValueError) as fault:
             raise type(fault)(f"attest_many: row {index}: {str(fault).removeprefix('attest: ')}") from None
-    sent = [_sent(context, draft, encoded) for draft, encoded in drafts]
+    sent = [_sent(context, fields, encoded) for fields, encoded in drafts]
     for stored in sent:
         stored["id"]  # raises where the store refused it
     return list(sent)
@@ -142,91 +129,17 @@ def _arguments(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**known, **row}
 
 
-def _draft(
-    context: Context, subjects: Texts, predicates: Texts, contexts: Texts, actors: Texts, attributes: Any
-) -> dict[str, Any]:
-    about = texts("attest", "subjects", subjects)
-    if not about:
-        raise ValueError("attest: subjects is empty; say what the claim is about")
-    where = texts("attest", "contexts", contexts)
-    if context.handler:
-        if context.handler not in where:
-            where.append(context.handler)
-    elif not where:
-        raise RuntimeError(_NO_CONTEXT)
-    by = texts("attest", "actors", actors)
-    if not by and context.glyph_id:
-        by = [f"glyph:{context.glyph_id}"]
-    return {
-        "subjects": about,
-        # What the store makes of a claim without a predicate.
-        "predicates": texts("attest", "predicates", predicates) or ["_"],
-        "contexts": where,
-        "actors": by,
-        "attributes": {} if attributes is None else _attributes(attributes),
-    }
-
-
-def _attributes(given: Any) -> dict[str, Any]:
-    if type(given) is dict and _is_flat(given):
-        return given.copy()
-    if not isinstance(given, Mapping):
-        raise TypeError(f"attest: attributes must be a dict, not {type(given).__name__} ({given!r:.60})")
-    try:
-        return cast("dict[str, Any]", plain(given))
-    except (TypeError, ValueError) as fault:
-        raise type(fault)(f"attest: {fault}") from None
-
-
-def _is_flat(attributes: dict[Any, Any]) -> bool:
-    """Whether nothing in it needs converting: the most attests are of that kind, and are made by the thousand."""
-    for key, value in attributes.items():
-        kind = type(value)
-        if kind is int:
-            if not -EXACT_INT_MAX <= value <= EXACT_INT_MAX:
-                return False
-        elif kind is float:
-            if value - value != 0:
-                return False
-        elif kind is not str and kind is not bool and value is not None:
-            return False
-        if type(key) is not str:
-            return False
-    return True
-
-
-def _encoded(draft: dict[str, Any]) -> bytes:
-    try:
-        encoded = _encode(draft).encode()
-    except UnicodeEncodeError:
-        for name, value in draft.items():
-            _refuse_surrogates(name, value)
-        raise
-    if len(encoded) > DRAFT_BYTES_MAX:
-        raise ValueError(
-            f"attest: the claim is {len(encoded) / 2**20:.1f} MiB as JSON and the store takes 1 MiB; "
-            "keep the data in a file and attest where it is"
-        )
-    return encoded
-
-
-def _refuse_surrogates(name: str, value: Any) -> None:
-    try:
-        plain(value, name)
-    except ValueError as fault:
-        raise ValueError(f"attest: {fault}") from None
-
-
-def _sent(context: Context, draft: dict[str, Any], encoded: bytes) -> Stored:
+def _sent(context: Context, fields: Fields, encoded: bytes) -> Stored:
+    subjects, predicates, contexts, actors, attributes = fields
     stored = Stored(
         id=PENDING,
-        subjects=draft["subjects"],
-        predicates=draft["predicates"],
-        contexts=draft["contexts"],
-        actors=draft["actors"],
+        subjects=subjects,
+        predicates=predicates,
+        contexts=contexts,
+        actors=actors,
         timestamp=PENDING,
         source=SOURCE,
-        attributes=draft["attributes"],
+        attributes=attributes,
     )
     stored._number = context.channel.attest(encoded)
     stored._channel = context.channel

@@ -1,0 +1,83 @@
+"""Which function of a script runs for what: each under its own trigger only.
+
+Pure. A script with one decorated function is addressed by its own name. In a script with several, each function has
+an address of its own besides (`vacancies.count`), and its watchers and schedules use that. A run that asks for the
+script by its plain name gets what fits best: the watch that the attestation matches, else the function marked @handler,
+and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from qntx.errors import InvalidRequest, NotFound
+from qntx.model.declaration import Declarations, Function, Watch
+
+
+def several(declared: Declarations) -> bool:
+    """Whether the script's functions need addresses of their own."""
+    return len(declared.functions) > 1
+
+
+def chosen(declared: Declarations, upstream: Any, function: str = "") -> Function | None:
+    """The function to call once the module has run; None where running the module is all.
+
+    `function` names one; otherwise what fired the run decides.
+    """
+    if function:
+        return _named(declared, function)
+    watching = [each for each in declared.functions if each.watches]
+    if _is_attestation(upstream):
+        for each in watching:
+            if any(matches(watch, upstream) for watch in each.watches):
+                return each
+    by_hand = [each for each in declared.functions if each.by_hand]
+    if by_hand:
+        return by_hand[0]
+    if upstream is None:
+        scheduled = [each for each in declared.functions if each.periods]
+        if scheduled:
+            return scheduled[0]
+    if len(watching) > 1 and upstream is not None:
+        names = ", ".join(each.name for each in watching)
+        raise InvalidRequest("payload", f"matches no @watch of this handler; name one of its functions: {names}")
+    if declared.functions:
+        return (watching or list(declared.functions))[0]
+    return declared.main
+
+
+def arguments(function: Function, upstream: Any) -> tuple[Any, ...]:
+    """What to call it with: what fired it, if it wants to know."""
+    if function.needs or (function.takes and (function.watches or upstream is not None)):
+        return (upstream,)
+    return ()
+
+
+def matches(watch: Watch, attestation: Mapping[str, Any]) -> bool:
+    """As the watchers of the host match: any within a field, all of the fields, ASCII case ignored."""
+    return _any(watch.predicates, attestation.get("predicates")) and _any(watch.contexts, attestation.get("contexts"))
+
+
+def _any(wanted: Iterable[str], given: Any) -> bool:
+    folded = {_folded(each) for each in wanted}
+    return not folded or any(isinstance(each, str) and _folded(each) in folded for each in given or ())
+
+
+def _folded(text: str) -> str:
+    return text.translate(_LOWER)
+
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _is_attestation(upstream: Any) -> bool:
+    return isinstance(upstream, Mapping) and isinstance(upstream.get("predicates"), list)
+
+
+def _named(declared: Declarations, name: str) -> Function:
+    for function in declared.functions:
+        if name in (function.name, function.alias):
+            return function
+    known = ", ".join(each.name for each in declared.functions) or "none"
+    raise NotFound(f"the handler declares no function {name!r} (it declares: {known})")
