@@ -24,29 +24,31 @@ PAGE_CACHE_KIB = 64 * 1024
 def connect(path: Path, *, synchronous: Synchronous = "FULL") -> sqlite3.Connection:
     """Open for reading and writing; the file, and where needed its folder, are made. Transactions are the caller's."""
     _make_private(path)
-    connection = _open(f"file:{quote(str(path))}?mode=rw")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    return _open(path, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open an existing file for reading only."""
     # Not mode=ro: a reader that comes first must be able to make the log's shared memory.
-    connection = _open(f"file:{quote(str(path))}?mode=rw")
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _open(path, "query_only = ON")
 
 
-def _open(uri: str) -> sqlite3.Connection:
+def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path))}?mode=rw"
     try:
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
     except sqlite3.Error as error:
-        raise Unavailable(f"{uri}: {error}; is it a database, and may this user write to it and its folder?") from error
+        raise Unavailable(f"{path}: {error}; does it exist, and may this user open it?") from error
+    try:
+        for pragma in (f"cache_size = -{PAGE_CACHE_KIB}", *pragmas):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error as error:
+        connection.close()
+        raise Unavailable(
+            f"{path}: {error}; is it a database, and may this user write to it and its folder?"
+        ) from error
     return connection
 
 
