@@ -49,7 +49,7 @@ $(INSTALLED): chassis/pyproject.toml chassis/hatch_build.py $(wildcard proto/*.p
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer; say where it is with PYTHON=…" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --refresh-package qntx-chassis \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python \
 		--editable './chassis[host]' --group chassis/pyproject.toml:dev
 	@touch $@
 

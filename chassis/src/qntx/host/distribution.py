@@ -38,14 +38,13 @@ def installed_chassis(*, editable: bool = True) -> Chassis:
     if "dir_info" not in origin:
         return Chassis((f"{NAME} @ {url}",), f"{url} {distribution.version}")
     checkout = Path(url2pathname(urlsplit(url).path))
-    fresh = ("--refresh-package", NAME)
     if editable and origin["dir_info"].get("editable"):
         files = [checkout / "pyproject.toml", *sorted((checkout.parent / "proto").glob("*.proto"))]
-        return Chassis((*fresh, "--editable", str(checkout)), f"editable {checkout} {digest_of(files)}")
+        return Chassis(("--editable", str(checkout)), f"editable {checkout} {digest_of(files)}")
     sources = sorted(
         path for path in (checkout / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
     )
-    return Chassis((*fresh, str(checkout)), f"{checkout} {digest_of([checkout / 'pyproject.toml', *sources])}")
+    return Chassis((str(checkout),), f"{checkout} {digest_of([checkout / 'pyproject.toml', *sources])}")
 
 
 def digest_of(files: Sequence[Path]) -> str:
