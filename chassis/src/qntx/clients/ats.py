@@ -55,9 +55,6 @@ class AttestationClient:
     async def attest(self, drafts: Sequence[bytes], provenance: Provenance) -> list[Stored]:
         """Store drafts, each the JSON text of an object, in order."""
         self._require()
-        if not provenance.handler:
-            for number, text in enumerate(drafts):
-                _require_context(_object(text, number))
         if self._intake:
             try:
                 return await self._attest_at_once(drafts, provenance)
@@ -170,11 +167,3 @@ def _list(raw: dict[str, Any], key: str) -> list[Any]:
     if not isinstance(value, list):
         raise InvalidRequest(key, f"expected a list of strings, got {type(value).__name__}")
     return value
-
-
-def _require_context(raw: dict[str, Any]) -> None:
-    if not raw.get("contexts"):
-        raise InvalidRequest(
-            "no context",
-            "this execution is not a discovered handler, so nothing names where this claim holds; pass contexts=[...]",
-        )

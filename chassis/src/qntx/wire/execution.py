@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qntx.errors import InvalidRequest
+from qntx.errors import InvalidRequest, Refused
 from qntx.model.execution import Execution, Limits, Mode, Outcome, Result
 from qntx.protocol import runtime_pb2
 
@@ -27,7 +27,7 @@ _MODES = {runtime_pb2.MODE_EXECUTE: Mode.EXECUTE, runtime_pb2.MODE_EVALUATE: Mod
 
 
 def record(result: Result, **more: Any) -> bytes:
-    """The execution record as JSON: the seven keys QNTX's page reads, and whatever else is given."""
+    """The execution record as JSON: the seven keys QNTX's page reads, always, and whatever else is given."""
     head = {"success": result.success, "stdout": result.stdout, "stderr": result.stderr}
     tail = {
         "error": result.error or None,
@@ -130,7 +130,7 @@ def upstream_from_json(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as fault:
-        raise InvalidRequest("upstream attestation is not valid JSON", str(fault)) from None
+        raise Refused(f"upstream attestation is not valid JSON: {fault}") from None
 
 
 def event_to_proto(sequence: int, kind: str, data: Any) -> runtime_pb2.RunEvent:
@@ -138,7 +138,7 @@ def event_to_proto(sequence: int, kind: str, data: Any) -> runtime_pb2.RunEvent:
     event = runtime_pb2.RunEvent(sequence=sequence)
     match kind:
         case "started":
-            event.started.CopyFrom(runtime_pb2.Started(**data))
+            event.started.CopyFrom(runtime_pb2.Started(execution_id=data["id"], sandbox=data["sandbox"]))
         case "stdout":
             event.stdout = data
         case "stderr":

@@ -1,0 +1,200 @@
+"""What a plugin can be configured to do: the fields, how each is read, and the settings that come of them.
+
+QNTX sends every value as text: floats with six decimals, lists as JSON. A value that cannot be read leaves the
+variant's own in force and is said in the log and in Health; one wrong key must not keep a whole plugin from starting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qntx.engine.api import Settings
+from qntx.model.execution import Limits
+from qntx.model.nearest import meant
+from qntx.model.variant import Variant
+
+DEFAULT_MODULES = ("numpy", "pandas", "requests", "json", "os", "sys")
+SANDBOXES = ("full", "landlock", "limits")
+
+IGNORED = frozenset({"args"})
+"""Sent along by QNTX because it is in the same table; meant for the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of the configuration, as the host's page shows it."""
+
+    type: str
+    description: str
+    read: Callable[[str], Any]
+    default: str = ""
+    least: str = ""
+    most: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    settings: Settings
+    default_modules: tuple[str, ...] = DEFAULT_MODULES
+    debug: bool = False
+    faults: tuple[str, ...] = field(default=())
+    """What could not be read, each a sentence."""
+
+
+def fields_of(variant: Variant) -> dict[str, Field]:
+    limits = variant.limits
+    return {
+        "python_paths": Field("string", "Directories scripts import from too, separated by colons", _paths),
+        "default_modules": Field(
+            "string", "Modules that /modules looks for, separated by commas", _words, ",".join(DEFAULT_MODULES)
+        ),
+        "site_dir": Field("string", "Directory of packages installed at run time", _path),
+        "timeout_secs": Field(
+            "number",
+            "Seconds a script may take",
+            _between(0.001, 86_400),
+            f"{limits.timeout_seconds:g}",
+            "0.001",
+            "86400",
+        ),
+        "max_workers": Field(
+            "integer", "Scripts that run at once; the rest wait", _whole(1, 256), str(os.cpu_count() or 1), "1", "256"
+        ),
+        "max_queued": Field(
+            "integer", "Scripts that may wait; past it, calls are refused", _whole(0, 100_000), "256", "0"
+        ),
+        "enable_debug": Field("boolean", "Log more", _switch, "false"),
+        "memory_mib": Field(
+            "integer", "Memory a script may use, in MiB", _whole(16, 1 << 24), str(limits.memory_mib), "16"
+        ),
+        "network": Field("boolean", "Scripts may use the network", _switch, str(limits.network).lower()),
+        "subprocess": Field("boolean", "Scripts may start programs", _switch, str(limits.subprocess).lower()),
+        "require_sandbox": Field(
+            "string",
+            "The weakest sandbox to run scripts in; where the machine offers less, they are refused",
+            _one_of(*SANDBOXES),
+            "limits",
+            pattern="^(full|landlock|limits)$",
+        ),
+    }
+
+
+def configure(variant: Variant, given: Mapping[str, str]) -> Configuration:
+    """The configuration that these texts ask for."""
+    fields = fields_of(variant)
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, text in sorted(given.items()):
+        if key in IGNORED or not text.strip():
+            continue
+        if key not in fields:
+            faults.append(f"{key}: no such key; {meant(key, fields)}")
+            continue
+        try:
+            values[key] = fields[key].read(text.strip())
+        except ValueError as fault:
+            faults.append(f"{key}: {text!r} is {fault}; the variant's own value holds")
+    return Configuration(
+        settings=_settings(variant, values),
+        default_modules=values.get("default_modules") or DEFAULT_MODULES,
+        debug=values.get("enable_debug", False),
+        faults=tuple(faults),
+    )
+
+
+def _settings(variant: Variant, values: Mapping[str, Any]) -> Settings:
+    site = (values["site_dir"],) if "site_dir" in values else ()
+    paths = (*site, *values.get("python_paths", ()))
+    return Settings(
+        name=variant.name,
+        preload=variant.preload,
+        limits=_limits(variant.limits, values, paths),
+        running_max=values.get("max_workers", 0),
+        queued_max=values.get("max_queued", 256),
+        environment=variant.environment,
+        paths=paths,
+        require_sandbox=values.get("require_sandbox", "limits"),
+    )
+
+
+def _limits(limits: Limits, values: Mapping[str, Any], paths: tuple[str, ...]) -> Limits:
+    return replace(
+        limits,
+        timeout_seconds=values.get("timeout_secs", limits.timeout_seconds),
+        memory_mib=values.get("memory_mib", limits.memory_mib),
+        network=values.get("network", limits.network),
+        subprocess=values.get("subprocess", limits.subprocess),
+        readable_paths=tuple(dict.fromkeys((*limits.readable_paths, *paths))),
+    )
+
+
+def _between(least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError("not a number") from None
+        if not least <= value <= most:
+            raise ValueError(f"not between {least:g} and {most:g}")
+        return value
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    number = _between(least, most)
+
+    def read(text: str) -> int:
+        value = number(text)
+        if not value.is_integer():
+            raise ValueError("not a whole number")
+        return int(value)
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return text.lower() == "true"
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def _path(text: str) -> str:
+    if not os.path.isabs(text):
+        raise ValueError("not an absolute path")
+    return text
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(_path(part) for part in _list(text, ":"))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_list(text, ","))
+
+
+def _list(text: str, separator: str) -> list[str]:
+    """The parts of the text, or of the JSON list it is where the configuration held a list."""
+    if not text.startswith("["):
+        return [part.strip() for part in text.split(separator) if part.strip()]
+    try:
+        parts = json.loads(text)
+    except ValueError as fault:
+        raise ValueError(f"not a list: {fault}") from None
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError("a list that holds more than texts")
+    return list(parts)

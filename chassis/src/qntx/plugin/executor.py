@@ -1,0 +1,180 @@
+"""The one place every run of this plugin goes through.
+
+It holds the engine and the host's services as they are configured now, gives each run its line home and counts how it
+ended. A new configuration makes a new engine; runs that are under way keep the one they began with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+from qntx.clients.host import Endpoints, HostClients
+from qntx.engine.api import Engine, Event, Settings
+from qntx.errors import ChassisError, PluginUnavailable
+from qntx.model.execution import Execution, Limits, Result
+from qntx.model.identity import RANDOM_BYTES, asid
+from qntx.model.variant import Variant
+from qntx.plugin.home import ScriptHome
+from qntx.plugin.metrics import Metrics
+
+START_SECONDS_MAX = 60.0
+
+_log = logging.getLogger("qntx.plugin")
+
+OnEvent = Callable[[Event], None]
+OpenEngine = Callable[[Settings], AbstractAsyncContextManager[Engine]]
+
+
+class Executor:
+    """Runs code for whoever calls this plugin."""
+
+    def __init__(self, variant: Variant, open_engine: OpenEngine, metrics: Metrics) -> None:
+        self.variant = variant
+        self.metrics = metrics
+        self._open_engine = open_engine
+        self._host = HostClients(Endpoints())
+        self._current: _Held | None = None
+        self._retired: set[asyncio.Task[None]] = set()
+
+    @property
+    def host(self) -> HostClients:
+        return self._host
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may use that does not say otherwise."""
+        return self._current.settings.limits if self._current is not None else self.variant.limits
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where scripts import from before anywhere else."""
+        return self._current.settings.paths if self._current is not None else ()
+
+    def configure(self, settings: Settings) -> None:
+        """Run by these settings from now on. Returns at once; the engine warms up meanwhile."""
+        if self._current is not None and self._current.settings == settings:
+            return
+        previous, self._current = self._current, _Held(settings, self._open_engine)
+        if previous is not None:
+            self._retire(previous.aclose())
+
+    def connect(self, endpoints: Endpoints) -> None:
+        """Call home to these services from now on."""
+        if endpoints != self._host.endpoints:
+            previous, self._host = self._host, HostClients(endpoints)
+            self._retire(self._close_when_idle(previous))
+
+    def new_id(self) -> str:
+        return asid("PX", self.variant.name, "run", "", secrets.token_bytes(RANDOM_BYTES))
+
+    async def run(self, execution: Execution, on_event: OnEvent | None = None) -> Result:
+        """Run it to its end. A script's failure is in the result; what is raised is that it could not run at all."""
+        try:
+            async with self._engine() as engine, aclosing(self._home(execution)) as home:
+                result = await engine.run(execution, home, on_event)
+        except ChassisError as refusal:
+            self.metrics.refused(refusal)
+            raise
+        self.metrics.ended(result)
+        return result
+
+    def cancel(self, execution_id: str) -> bool:
+        engine = self._current.engine if self._current is not None else None
+        return engine is not None and engine.cancel(execution_id)
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the engine says of itself, and why there is none where there is none."""
+        if self._current is None:
+            return {"ready": False, "fault": "not configured"}
+        if self._current.engine is None:
+            return {"ready": False, "fault": self._current.fault or "warming up"}
+        return self._current.engine.describe()
+
+    async def aclose(self) -> None:
+        if self._current is not None:
+            await self._current.aclose(at_once=True)
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+        await self._host.aclose()
+
+    def _home(self, execution: Execution) -> ScriptHome:
+        return ScriptHome(self._host, self.variant, execution)
+
+    @asynccontextmanager
+    async def _engine(self) -> AsyncIterator[Engine]:
+        if self._current is None:
+            raise PluginUnavailable(f"{self.variant.name} is not configured yet; try again in a moment")
+        async with self._current.lent() as engine:
+            yield engine
+
+    def _retire(self, ending: Any) -> None:
+        task = asyncio.get_running_loop().create_task(ending)
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
+    async def _close_when_idle(self, host: HostClients) -> None:
+        # Runs under way may still call; the longest of them is not waited for.
+        await asyncio.sleep(START_SECONDS_MAX)
+        await host.aclose()
+
+
+class _Held:
+    """An engine from the moment it is wanted until nobody uses it."""
+
+    def __init__(self, settings: Settings, open_engine: OpenEngine) -> None:
+        self.settings = settings
+        self.engine: Engine | None = None
+        self.fault = ""
+        self._ready = asyncio.Event()
+        self._unwanted = asyncio.Event()
+        self._users = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task = asyncio.get_running_loop().create_task(self._hold(open_engine))
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Engine]:
+        self._users += 1
+        self._idle.clear()
+        try:
+            yield await self._opened()
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._idle.set()
+
+    async def aclose(self, *, at_once: bool = False) -> None:
+        if not at_once:
+            await self._idle.wait()
+        self._unwanted.set()
+        if self.engine is None:
+            self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _opened(self) -> Engine:
+        try:
+            await asyncio.wait_for(self._ready.wait(), START_SECONDS_MAX)
+        except TimeoutError:
+            raise PluginUnavailable(f"the engine is still starting after {START_SECONDS_MAX:g} s") from None
+        if self.engine is None:
+            raise PluginUnavailable(f"the engine did not start: {self.fault or 'the plugin is ending'}")
+        return self.engine
+
+    async def _hold(self, open_engine: OpenEngine) -> None:
+        try:
+            async with open_engine(self.settings) as self.engine:
+                self._ready.set()
+                await self._unwanted.wait()
+        except Exception as fault:
+            # A plugin whose engine does not start still answers, and says so.
+            self.fault = f"{type(fault).__name__}: {fault}"
+            _log.exception("the engine did not start")
+        finally:
+            self.engine = None
+            self._ready.set()

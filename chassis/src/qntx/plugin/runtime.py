@@ -1,0 +1,50 @@
+"""PythonRuntime: runs that can be watched, stopped and come back to."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator
+from typing import Any
+
+from qntx.errors import MissingField
+from qntx.plugin import modules
+from qntx.plugin.executor import Executor
+from qntx.plugin.runs import Runs
+from qntx.protocol import runtime_pb2
+from qntx.wire.execution import execution_from_proto
+
+_COUNTS = ("running", "queued", "running_max", "queued_max", "idle_workers")
+
+
+class RuntimeServicer:
+    def __init__(self, executor: Executor, runs: Runs) -> None:
+        self._executor = executor
+        self._runs = runs
+
+    async def Run(self, request: runtime_pb2.RunRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
+        if not request.code:
+            raise MissingField("code")
+        request.execution_id = request.execution_id or self._executor.new_id()
+        run = self._runs.begin(execution_from_proto(request, self._executor.limits))
+        async for event in run.events():
+            yield event
+
+    async def Attach(self, request: runtime_pb2.AttachRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
+        async for event in self._runs.find(request.execution_id).events():
+            yield event
+
+    async def Cancel(self, request: runtime_pb2.CancelRequest, _context: Any) -> runtime_pb2.CancelResponse:
+        return runtime_pb2.CancelResponse(cancelled=self._runs.cancel(request.execution_id))
+
+    async def Capabilities(self, _request: Any, _context: Any) -> runtime_pb2.CapabilitiesResponse:
+        engine = self._executor.describe()
+        names = await asyncio.to_thread(modules.top_level, self._executor.paths)
+        return runtime_pb2.CapabilitiesResponse(
+            sandbox=engine.get("sandbox", ""),
+            primitives={name: str(found) for name, found in engine.get("primitives", {}).items()},
+            python_version=platform.python_version(),
+            modules=names,
+            ready=bool(engine.get("ready")),
+            **{name: int(engine.get(name, 0)) for name in _COUNTS},
+        )
