@@ -17,6 +17,11 @@ from qntx import __version__
 from qntx.errors import ChassisError, Refused
 
 COMMANDS = {
+    "up": ("qntx.cli.up", "Start the host and its plugins."),
+    "run": ("qntx.cli.run", "Run a Python file, or standard input, under a glyph."),
+    "eval": ("qntx.cli.eval", "Print the value of a Python expression."),
+    "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
+    "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
 }
 """Each subcommand's module, whose `command` it is, and the line that `qntx --help` shows for it."""

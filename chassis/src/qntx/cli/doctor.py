@@ -1,0 +1,145 @@
+"""qntx doctor: what is here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import uv
+from rich.console import Console
+from rich.table import Table
+
+from qntx.cli import client
+from qntx.errors import ChassisError
+from qntx.host import config as configuration
+from qntx.host import distribution, variants
+from qntx.host.environments import Environments, State
+from qntx.host.home import Home
+from qntx.host.plugins.discovery import discover, search_paths
+from qntx.worker.sandbox import landlock, seccomp
+
+PYTHON_MIN = (3, 11)
+GOOD, WARN, BAD = "ok", "warning", "missing"
+STYLES = {GOOD: "green", WARN: "yellow", BAD: "red"}
+USER_NAMESPACES_MAX = Path("/proc/sys/user/max_user_namespaces")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `remedy` is what to do where it is not as it should be."""
+
+    subject: str
+    status: str
+    found: str
+    remedy: str = ""
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Say what is missing here and how to get it. Fails where something that is needed is missing."""
+    home = Home.find()
+    findings = [*_tools(), *_home(home), *_plugins(home), _host(home), *_sandbox()]
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    context.exit(int(any(finding.status == BAD for finding in findings)))
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table("", "", "found", "what to do", box=None)
+    for finding in findings:
+        status = f"[{STYLES[finding.status]}]{finding.status}[/]"
+        table.add_row(finding.subject, status, finding.found, finding.remedy)
+    Console().print(table)
+
+
+def _tools() -> Iterator[Finding]:
+    python = f"{platform.python_version()} at {sys.executable}"
+    enough = sys.version_info >= PYTHON_MIN
+    yield Finding("Python", GOOD if enough else BAD, python, "" if enough else "install Python 3.11 or newer")
+    try:
+        yield Finding("uv", GOOD, uv.find_uv_bin())
+    except FileNotFoundError as error:
+        yield Finding("uv", BAD, str(error), "pip install uv")
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    nearest = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    if os.access(nearest, os.W_OK):
+        yield Finding("home", GOOD, str(home.root) if nearest == home.root else f"{home.root}, made when first needed")
+    else:
+        yield Finding("home", BAD, f"{nearest} is not writable", "set QNTX_HOME to a folder of yours")
+    try:
+        files = configuration.load(home).files
+    except ChassisError as error:
+        yield Finding("configuration", BAD, str(error), "`qntx up --config-reference` lists every key")
+    else:
+        yield Finding("configuration", GOOD, ", ".join(map(str, files)) or "no am.toml: defaults")
+
+
+def _plugins(home: Home) -> Iterator[Finding]:
+    try:
+        section = configuration.load(home).plugin
+        installed = discover(section, search_paths(section, home, Path.cwd()))
+    except ChassisError as error:
+        yield Finding("plugins", BAD, str(error), "correct it in am.toml")
+        return
+    for one in installed:
+        found = str(one.path) if one.path else "no launcher"
+        remedy = "" if one.path else f"qntx variant sync {one.name}"
+        yield Finding(f"plugin {one.name}", GOOD if one.path else BAD, found, remedy)
+    if not installed:
+        yield Finding("plugins", BAD, "none is installed", "qntx variant sync")
+    yield from _environments(home)
+
+
+def _environments(home: Home) -> Iterator[Finding]:
+    try:
+        folders = variants.load(variants.find()).values()
+        built = Environments(home, distribution.installed_chassis())
+        states = {folder.variant.name: built.state(folder) for folder in folders}
+    except ChassisError as error:
+        yield Finding("variants", WARN, str(error))
+        return
+    for name, state in states.items():
+        remedy = "" if state is State.READY else f"qntx variant sync {name}"
+        yield Finding(f"environment {name}", GOOD if state is State.READY else WARN, state.value, remedy)
+
+
+def _host(home: Home) -> Finding:
+    try:
+        host = client.find_running(home)
+        if host is None:
+            return Finding("host", WARN, "not running", "qntx up")
+        with host:
+            health = host.get("/health")
+    except ChassisError as error:
+        return Finding("host", BAD, str(error), "qntx up, or correct QNTX_URL")
+    plugins = ", ".join(f"{name} {state}" for name, state in health["plugins"].items())
+    status = GOOD if health["status"] == "ok" else WARN
+    return Finding("host", status, f"{health['version']} at {host.url}: {plugins or 'no plugins'}")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """What the kernel offers to hold scripts in. All of it is Linux's; without it they are held less tightly."""
+    abi = landlock.abi() if sys.platform == "linux" else 0
+    yield _offered("sandbox: Landlock", abi > 0, f"ABI {abi}", "Linux 5.13 or newer with landlock in lsm=")
+    yield _offered("sandbox: seccomp", seccomp.supported(), "filters", "Linux with seccomp, x86-64 or AArch64")
+    spaces = USER_NAMESPACES_MAX.read_text().strip() if USER_NAMESPACES_MAX.exists() else "0"
+    yield _offered("sandbox: namespaces", spaces != "0", f"{spaces} allowed", "sysctl user.max_user_namespaces=10000")
+    unified = (CGROUP / "cgroup.controllers").exists()
+    yield _offered("sandbox: cgroups", unified, "version 2", "boot with systemd.unified_cgroup_hierarchy=1")
+
+
+def _offered(subject: str, there: bool, found: str, remedy: str) -> Finding:
+    return Finding(subject, GOOD, found) if there else Finding(subject, WARN, "not offered here", remedy)

@@ -1,0 +1,114 @@
+"""Puts the host together: the only file that constructs. Parts start in order and stop in reverse."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from qntx.errors import InvalidConfig, Refused
+from qntx.host import presence
+from qntx.host.api import app as api
+from qntx.host.api import health, plugins, proxy, python
+from qntx.host.config import Config
+from qntx.host.executor import Executor
+from qntx.host.home import Home
+from qntx.host.plugins.configuring import Configuring, settings
+from qntx.host.plugins.discovery import Installed, discover, search_paths
+from qntx.host.plugins.manager import Manager
+from qntx.host.plugins.registry import Registry
+from qntx.host.presence import Presence
+from qntx.host.services import ats
+from qntx.host.services.auth import new_token
+from qntx.host.services.server import ServiceServer
+from qntx.host.serving import HttpServer
+from qntx.host.store.node_key import NodeKey
+from qntx.host.store.sqlite import SQLiteStore
+from qntx.model.nearest import meant
+from qntx.protocol import domain_pb2
+
+log = structlog.get_logger("qntx.host")
+
+
+class Host:
+    """An async context manager: entered, plugins are being started and, if it is to serve, HTTP answers at `url`."""
+
+    def __init__(self, config: Config, home: Home, *, serve: bool = True, folder: Path | None = None) -> None:
+        self._config = config
+        self._home = home
+        self._serve = serve
+        self._folder = folder or Path.cwd()
+        self._stack = AsyncExitStack()
+        self.registry = Registry()
+        self.executor = Executor(self.registry, config.host.default_provider)
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        _check_address(self._config.host.address)
+        self._home.create()
+        if self._serve and (other := presence.running(self._home.presence)):
+            raise Refused(f"a host of {self._home.root} is running already, at {other.url} (process {other.pid})")
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+        log.info("host stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config, home = self._config, self._home
+        installed = discover(config.plugin, search_paths(config.plugin, home, self._folder))
+        _report_unused(config, installed)
+        store = await stack.enter_async_context(SQLiteStore(home.attestations, NodeKey.load(home.keys / "node.key")))
+        token = new_token()
+        services = await stack.enter_async_context(ServiceServer([lambda server: ats.serve(server, store, token)]))
+
+        def request(plugin: str) -> domain_pb2.InitializeRequest:
+            return domain_pb2.InitializeRequest(
+                ats_store_endpoint=services.endpoint, auth_token=token, config=settings(plugin, config, home)
+            )
+
+        manager = Manager(installed, self.registry, home, request, config.plugin.start_timeout_seconds)
+        if self._serve:
+            configuring = Configuring(config, home, self.registry, manager)
+            routers = [
+                health.router(self.registry),
+                python.router(self.executor),
+                plugins.router(self.registry, manager, configuring),
+                proxy.router(self.registry),
+            ]
+            http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
+            self.url = (await stack.enter_async_context(http)).url
+            here = Presence.of_this_process(self.url)
+            presence.announce(home.presence, here)
+            stack.callback(presence.withdraw, home.presence, here)
+        # Last, so that they are stopped first, while what they call still answers.
+        await stack.enter_async_context(manager)
+        log.info("host started", url=self.url, plugins=[one.name for one in installed])
+
+
+def _check_address(address: str) -> None:
+    try:
+        loopback = address == "localhost" or ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise InvalidConfig(
+            "host.address",
+            f"{address!r} is not a loopback address: without tokens and TLS the host answers nobody else",
+        )
+
+
+def _report_unused(config: Config, installed: list[Installed]) -> None:
+    names = [one.name for one in installed]
+    for section in config.of_plugins:
+        if section not in names:
+            log.warning("section of the configuration is not used", section=section, hint=meant(section, names))
