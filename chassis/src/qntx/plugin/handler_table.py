@@ -6,7 +6,7 @@ ever added, so a handler is deleted by one that says `handler:deleted` beside `h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qntx.errors import InvalidScript
@@ -96,15 +96,15 @@ class Announcement:
         return {each.handler_name: each.interval_seconds for each in self.schedules}
 
 
-def announcement(plugin: str, handlers: Mapping[str, Handler]) -> Announcement:
-    """Names, watchers and schedules of these handlers of this plugin."""
+def announcement(plugin: str, handlers: Mapping[str, Handler], contexts: Sequence[str]) -> Announcement:
+    """Names, watchers and schedules of these handlers of this plugin, published in these contexts."""
     ordered = [handlers[name] for name in sorted(handlers)]
     names = [SCRIPT, *(address for handler in ordered for address, _ in handler.addresses()), RELOAD]
     reload = domain_pb2.WatcherRegistration(
         id="handler-reload",
         handler_name=f"{plugin}.{RELOAD}",
         predicates=[HANDLER],
-        contexts=[plugin],
+        contexts=contexts,
         max_fires_per_second=FIRES_PER_SECOND,
     )
     return Announcement(

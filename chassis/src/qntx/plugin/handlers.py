@@ -48,7 +48,9 @@ class Handlers:
         self._contexts: tuple[str, ...] = (plugin,)
         self._handlers: dict[str, Handler] = {}
         self._records: dict[str, Record] = {}
-        self._told: Announcement = announcement(plugin, {})
+        self._told = self._announcement()
+        self._periods: dict[str, int | None] = {**self._told.periods()}
+        """Seconds between runs as the host has them, by announced name."""
         self._signalled = self._told.fingerprint()
         self._known = False
         self._looking = asyncio.Lock()
@@ -58,7 +60,8 @@ class Handlers:
         self._contexts = (self._plugin, "python") if default and self._plugin != "python" else (self._plugin,)
         async with self._looking:
             await self._look()
-            self._told = announcement(self._plugin, self._handlers)
+            self._told = self._announcement()
+            self._periods = {**self._told.periods()}
             self._signalled = self._told.fingerprint()
         names = ", ".join(sorted(self._handlers)) or "none"
         _log.info("handlers discovered: %s; announced: %s", names, ", ".join(self._told.names))
@@ -113,6 +116,9 @@ class Handlers:
         """For HTTP: each with its triggers, its state and its last runs."""
         return [self._listed(handler) for handler in self._ordered()]
 
+    def _announcement(self) -> Announcement:
+        return announcement(self._plugin, self._handlers, self._contexts)
+
     async def _look(self) -> bool:
         """Read the store; False, and nothing changed, where it cannot be read."""
         wanted = Filter(predicates=(HANDLER, FAULTED), contexts=self._contexts)
@@ -134,21 +140,21 @@ class Handlers:
 
     async def _bring_up_to_date(self) -> None:
         """Bring what the host was told in line with what there is now, as far as this host lets us."""
-        now = announcement(self._plugin, self._handlers)
+        now = self._announcement()
         if now.fingerprint() == self._signalled:
             return
-        await self._reschedule(self._told.periods(), now)
+        await self._reschedule(now.periods())
         await self._attest(self._plugin, CHANGED, {"handlers": sorted(self._handlers), "announced": list(now.names)})
         self._signalled = now.fingerprint()
 
-    async def _reschedule(self, before: Mapping[str, int], now: Announcement) -> None:
+    async def _reschedule(self, after: Mapping[str, int]) -> None:
         """Change the schedules of names the host knows. The others come with the next Initialize."""
-        after = now.periods()
         for name in self._told.names:
-            if before.get(name) == after.get(name):
+            if self._periods.get(name) == after.get(name):
                 continue
             try:
                 await self._set_period(f"{self._plugin}/{name}", after.get(name))
+                self._periods[name] = after.get(name)
             except ChassisError as refusal:
                 _log.warning("the schedule of %s could not be changed: %s", name, refusal)
 

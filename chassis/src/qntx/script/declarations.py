@@ -143,6 +143,8 @@ def _assigned(node: ast.stmt) -> Iterator[str]:
 def _function(node: _FunctionDef, names: _Names) -> Function:
     notes = [(ours, *_note(ours, each, names)) for each in node.decorator_list if (ours := names.decorator(each))]
     spoken = [note[-1] for note in notes if note[-1]]
+    if sum(note[0] == "schedule" for note in notes) > 1:
+        raise InvalidScript(node.lineno, f"{node.name} has two schedules and hosts keep one; split it in two functions")
     arguments = node.args
     positional = len(arguments.posonlyargs) + len(arguments.args)
     return Function(
