@@ -54,6 +54,8 @@ class Settings:
     """Prepended to the workers' sys.path."""
     require_sandbox: str = "limits"
     """The lowest rung that will do: full, landlock or limits."""
+    sandbox_max: str = "full"
+    """The highest rung to try."""
 
 
 class Engine(Protocol):

@@ -15,8 +15,9 @@ from qntx.engine.api import Event, Home, Settings
 from qntx.engine.run import Run
 from qntx.engine.spawn import Zygote
 from qntx.engine.worker import Worker
-from qntx.errors import WorkerLost
-from qntx.model.execution import Execution, Outcome, Result
+from qntx.errors import Refused, WorkerLost
+from qntx.model.execution import Execution, Limits, Outcome, Result
+from qntx.worker.sandbox.policy import Policy, at_least
 
 IDLE_MAX = 8
 TEARDOWN_SECONDS = 0.004
@@ -40,6 +41,7 @@ class Pool:
         cores = len(os.sched_getaffinity(0))
         self._admission = Admission(settings.running_max or cores, settings.queued_max)
         self._idle_wanted = max(2, min(2 * self._admission.running_max, IDLE_MAX))
+        self._policy = policy_of(settings.limits)
         self._idle: deque[Worker] = deque()
         self._forking = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,10 +56,13 @@ class Pool:
                 "paths": list(self._settings.paths),
                 "environment": dict(self._settings.environment),
                 "scratch": self._scratch.name,
+                "readable_paths": list(self._settings.limits.readable_paths),
+                "sandbox_max": self._settings.sandbox_max,
             },
             self._environment(),
         )
         await self._zygote.start()
+        await self._check_rung()
         self._open = True
         self._refill()
         return self
@@ -77,15 +82,25 @@ class Pool:
         await self._zygote.close()
         self._scratch.cleanup()
 
+    async def _check_rung(self) -> None:
+        rung, required = self._zygote.report["sandbox"], self._settings.require_sandbox
+        if not at_least(rung, required):
+            await self._zygote.close()
+            self._scratch.cleanup()
+            raise Refused(
+                f"this machine can hold runs in by {rung!r} and the configuration requires {required!r}; "
+                f"what was found: {dict(self._zygote.report['primitives'])}"
+            )
+
     async def run(self, execution: Execution, home: Home, on_event: Callable[[Event], None] | None = None) -> Result:
         if not self._open:
             raise WorkerLost("the engine is not open")
         ticket = self._tickets[execution.id] = _Ticket(asyncio.current_task())
         try:
             async with self._admission.turn(execution.principal):
-                worker = await self._take()
+                worker = await self._take(policy_of(execution.limits))
                 try:
-                    ticket.run = Run(worker, execution, home, on_event, "limits")
+                    ticket.run = Run(worker, execution, home, on_event, self._zygote.report["sandbox"])
                     if ticket.cancelled:
                         ticket.run.stop(Outcome.CANCELLED)
                     return await ticket.run.finish()
@@ -106,8 +121,6 @@ class Pool:
     def describe(self) -> Mapping[str, Any]:
         return {
             "ready": self._open and self._zygote.alive,
-            "sandbox": "limits",
-            "primitives": {},
             "running": self._admission.running,
             "queued": self._admission.queued,
             "running_max": self._admission.running_max,
@@ -125,13 +138,13 @@ class Pool:
             "OMP_NUM_THREADS": "1",
         }
 
-    async def _take(self) -> Worker:
-        while self._idle:
+    async def _take(self, policy: Policy) -> Worker:
+        while self._idle and policy == self._policy:
             worker = self._idle.popleft()
             if not worker.closed:
                 return worker
             worker.hang_up()
-        return await self._zygote.fork({})
+        return await self._zygote.fork(policy)
 
     def _dismiss(self, worker: Worker) -> None:
         """Later, so that neither its end nor its successor's beginning delays the answer that was just given."""
@@ -151,8 +164,20 @@ class Pool:
 
     async def _fork_idle(self) -> None:
         try:
-            self._idle.append(await self._zygote.fork({}))
+            self._idle.append(await self._zygote.fork(self._policy))
         except WorkerLost:
             return
         finally:
             self._forking -= 1
+
+
+def policy_of(limits: Limits) -> Policy:
+    """The part of a run's limits that its worker must be forked for."""
+    return Policy(
+        memory_mib=limits.memory_mib,
+        processes=limits.processes,
+        scratch_mib=limits.scratch_mib,
+        network=limits.network,
+        subprocess=limits.subprocess,
+        readable_paths=tuple(limits.readable_paths),
+    )

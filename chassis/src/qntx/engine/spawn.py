@@ -13,7 +13,8 @@ from typing import Any
 
 from qntx.engine.worker import Exit, Worker
 from qntx.errors import WorkerLost
-from qntx.worker.zygote import MESSAGE_BYTES_MAX
+from qntx.worker.frames import MESSAGE_BYTES_MAX
+from qntx.worker.sandbox.policy import Policy
 
 READY_SECONDS = 20.0
 CLOSE_SECONDS = 2.0
@@ -62,14 +63,14 @@ class Zygote:
     def alive(self) -> bool:
         return not self._lost
 
-    async def fork(self, policy: Mapping[str, Any]) -> Worker:
+    async def fork(self, policy: Policy) -> Worker:
         """A worker that is ready to be given a run. Raises WorkerLost where there can be none."""
         if self._lost:
             raise WorkerLost("the process that forks workers is gone; it is being started again")
         token = next(self._tokens)
         wanted = self._wanted[token] = self._loop.create_future()
         try:
-            self._control.send(json.dumps({"token": token, "policy": dict(policy)}).encode())
+            self._control.send(json.dumps({"token": token, "policy": policy.to_json()}).encode())
             worker: Worker = await asyncio.wait_for(wanted, READY_SECONDS)
         except (OSError, TimeoutError) as fault:
             raise WorkerLost(f"no worker could be forked: {str(fault) or 'no answer in time'}") from fault

@@ -9,17 +9,20 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from qntx.worker import frames
 from qntx.worker.line import Line
 from qntx.worker.namespace import Namespace, short_repr
 from qntx.worker.run import perform
+from qntx.worker.sandbox.policy import Policy
+from qntx.worker.sandbox.seal import Walls
 from qntx.worker.streams import open_streams
 
 CHANNEL = 3
+DESCRIPTORS_MAX = 256
+"""A zygote has fewer open than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Descriptors:
     null: int
 
 
-def live(descriptors: Descriptors, policy: Mapping[str, Any]) -> NoReturn:
+def live(descriptors: Descriptors, walls: Walls, policy: Policy) -> NoReturn:
     """Be a worker; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,12 +43,14 @@ def live(descriptors: Descriptors, policy: Mapping[str, Any]) -> NoReturn:
     os.setsid()
     channel = _arrange(descriptors)
     open_streams()
+    walls.close(policy)
+    os.closerange(CHANNEL + 1, DESCRIPTORS_MAX)
     faulthandler.enable(2)
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     _reseed()
     line = Line(channel)
     line.send(frames.READY)
-    _serve(line, session=bool(policy.get("session")))
+    _serve(line, session=policy.session)
     os._exit(0)
 
 
@@ -56,7 +61,6 @@ def _arrange(descriptors: Descriptors) -> socket.socket:
     os.dup2(descriptors.stderr, 2)
     if descriptors.channel != CHANNEL:
         os.dup2(descriptors.channel, CHANNEL, inheritable=False)
-    os.closerange(CHANNEL + 1, 256)
     return socket.socket(fileno=CHANNEL)
 
 

@@ -24,6 +24,8 @@ import struct
 HEADER = struct.Struct("<IB")
 LENGTH = struct.Struct("<I")
 PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
+MESSAGE_BYTES_MAX = 1 << 17
+"""Of a message between engine and zygote, who use no frames: their socket keeps messages apart."""
 
 READY, RUN, RESULT, NOTES, WANT, STORED, REFUSED, CALL, RETURN, TELL, INSPECT, VARIABLES = range(12)
 KINDS = frozenset(range(12))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import ctypes
 import inspect
 import json
 import resource
@@ -15,15 +14,16 @@ from typing import Any
 from qntx import script
 from qntx.script import context
 from qntx.script.context import Context
+from qntx.script.records import as_upstream
 from qntx.worker import frames, source
 from qntx.worker.failure import Failure, failure_of
 from qntx.worker.line import Line
 from qntx.worker.namespace import Namespace, short_repr
 from qntx.worker.results import encode
+from qntx.worker.sandbox.kernel import flush_c_streams
 from qntx.worker.source import Evaluator
 from qntx.worker.streams import flush_streams
 
-_libc = ctypes.CDLL(None)
 _builtins_before = dict(vars(builtins))
 _restore_builtins = vars(builtins).update
 
@@ -37,7 +37,7 @@ def perform(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last:
         result, failure = _encoded(value, failure, order["filename"])
         head = _head(order, line, namespace, failure)
         flush_streams()
-        _libc.fflush(None)
+        flush_c_streams()
         line.send(frames.RESULT, frames.LENGTH.pack(len(head)) + head + result)
     finally:
         context.leave()
@@ -69,6 +69,7 @@ def _enter(order: Mapping[str, Any], line: Line, namespace: Namespace) -> None:
         glyph_id=order["glyph_id"],
         upstream=order["upstream"],
         script_name=order["filename"],
+        source=order["code"],
     )
     context.enter(run)
     namespace.give(script.injected(run))
@@ -87,7 +88,7 @@ def _value(order: Mapping[str, Any], evaluator: Evaluator, namespace: Namespace)
     function = namespace.names.get(order["call"])
     if not callable(function):
         raise NameError(f"the script defines no function {order['call']!r} at its top level")
-    returned = function(*order["call_with"])
+    returned = function(*map(as_upstream, order["call_with"]))
     return evaluator.settle(returned) if inspect.iscoroutine(returned) else returned
 
 

@@ -17,7 +17,6 @@ _register_at_fork = os.register_at_fork
 _fork_hooks: list[dict[str, object]] = []
 os.register_at_fork = lambda **hooks: _fork_hooks.append(hooks)
 
-import ctypes  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
@@ -26,17 +25,16 @@ import select  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
+import sysconfig  # noqa: E402
 import time  # noqa: E402
 import traceback  # noqa: E402
 from typing import Any  # noqa: E402
 
 from qntx.worker.child import Descriptors, live  # noqa: E402
-
-MESSAGE_BYTES_MAX = 1 << 17
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-
-_libc = ctypes.CDLL(None, use_errno=True)
+from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
+from qntx.worker.sandbox import kernel, ladder  # noqa: E402
+from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
+from qntx.worker.sandbox.seal import Walls  # noqa: E402
 
 
 class Zygote:
@@ -68,21 +66,28 @@ class Zygote:
     def _prepare(self, configuration: dict[str, Any]) -> None:
         sys.path[:0] = configuration["paths"]
         os.environ.update(configuration["environment"])
+        os.chdir("/")
         started = time.monotonic()
+        paths = readable([*_python_paths(), *configuration["readable_paths"]])
+        walls, primitives = ladder.climb(paths, configuration["scratch"], configuration["sandbox_max"])
         failed = _preload(configuration["preload"])
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._walls = walls.raised()
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.collect()
         gc.freeze()
+        self._walls = self._walls.measured()
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             raise SystemExit(f"a preloaded module left {threads - 1} threads running; a zygote must have none")
         self._tell(
             {
                 "ready": True,
+                "sandbox": walls.rung,
+                "primitives": dict(primitives),
                 "python_version": platform.python_version(),
                 "preload_failed": failed,
                 "preload_seconds": round(time.monotonic() - started, 3),
@@ -93,9 +98,11 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         stdout_read, stdout_write = os.pipe()
         stderr_read, stderr_write = os.pipe()
+        self._walls.before_fork()
         pid = os.fork()
         if pid == 0:
-            _become_worker(Descriptors(theirs.detach(), stdout_write, stderr_write, self._null), request)
+            descriptors = Descriptors(theirs.detach(), stdout_write, stderr_write, self._null)
+            _become_worker(descriptors, self._walls, Policy.from_json(request["policy"]))
         self._workers.add(pid)
         pidfd = os.pidfd_open(pid)
         theirs.close()
@@ -122,7 +129,7 @@ class Zygote:
 
     def _kill_leftovers(self) -> None:
         """What a worker started came to us when the worker ended. Each death wakes us again until none is left."""
-        with open("/proc/thread-self/children", encoding="ascii") as children:
+        with open("/proc/thread-self/children", encoding="utf-8") as children:
             for pid in map(int, children.read().split()):
                 if pid not in self._workers:
                     os.kill(pid, signal.SIGKILL)
@@ -135,19 +142,26 @@ class Zygote:
             os._exit(0)
 
 
-def _become_worker(descriptors: Descriptors, request: dict[str, Any]) -> None:
+def _become_worker(descriptors: Descriptors, walls: Walls, policy: Policy) -> None:
     try:
         signal.set_wakeup_fd(-1)
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.register_at_fork = _register_at_fork
         for hooks in _fork_hooks:
             _register_at_fork(**hooks)  # type: ignore[arg-type]
-        live(descriptors, request["policy"])
+        live(descriptors, walls, policy)
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace"))
     finally:
         os._exit(70)
+
+
+def _python_paths() -> list[str]:
+    """Where this Python and what it can import lie."""
+    places = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix, *sys.path]
+    places += [sysconfig.get_path("stdlib"), os.path.dirname(os.path.realpath(sys.executable))]
+    return [path for place in places if place for path in (place, os.path.realpath(place))]
 
 
 def _preload(modules: list[str]) -> dict[str, str]:

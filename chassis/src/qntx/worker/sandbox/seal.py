@@ -1,0 +1,105 @@
+"""The walls around a worker: what the zygote puts up once, and what each worker closes behind itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from qntx.worker.sandbox import kernel, landlock, limits, namespaces, seccomp
+from qntx.worker.sandbox.identity import NOBODY, drop_root
+from qntx.worker.sandbox.namespaces import Namespaces
+from qntx.worker.sandbox.policy import DEVICES, FULL, LIMITS, PROCESS_FACTS, Policy
+
+NPROC_MARGIN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """How workers are held in on this machine. `drop`: the zygote is root's, its workers are nobody's."""
+
+    rung: str
+    drop: bool
+    paths: Sequence[str]
+    scratch_base: str
+    landlock_abi: int = 0
+    seccomp: bool = True
+    namespaces: Namespaces | None = None
+    tasks_before: int = 0
+    data_bytes_before: int = 0
+
+    def raised(self) -> Walls:
+        """In the zygote, when everything is imported: from here on it may be in another process."""
+        if self.drop:
+            os.chown(self.scratch_base, NOBODY, NOBODY)
+        if self.rung == FULL:
+            inner = namespaces.enter(self.paths, drop=self.drop)
+            return replace(self, namespaces=inner)
+        if self.drop:
+            drop_root()
+        return replace(self, tasks_before=_tasks_of(os.getuid()))
+
+    def measured(self) -> Walls:
+        """With the memory that every worker starts with, which its limit must not count."""
+        return replace(self, data_bytes_before=limits.used_data_bytes())
+
+    def before_fork(self) -> None:
+        if self.namespaces is not None:
+            self.namespaces.before_fork()
+
+    def close(self, policy: Policy) -> None:
+        """In a worker: nothing that it does after this can open them again."""
+        scratch = self._scratch(policy)
+        os.chdir(scratch)
+        os.environ.update(HOME=scratch, TMPDIR=scratch, PWD=scratch)
+        tempfile.tempdir = None
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if self.rung != LIMITS:
+            landlock.restrict(self.landlock_abi, self._rules(policy, scratch), network=policy.network)
+        kernel.drop_capabilities()
+        # Elsewhere the count of processes is the user's, who may have a desktop full of them.
+        allowed = 0 if self.namespaces is not None else self.tasks_before + NPROC_MARGIN
+        limits.apply(replace(policy, processes=policy.processes + allowed), self.data_bytes_before)
+        if self.seccomp:
+            held = self.rung == FULL or landlock.scopes_signals(self.landlock_abi) or policy.subprocess
+            filter_program = seccomp.program(
+                policy,
+                unix_sockets=self.rung == FULL and policy.subprocess,
+                own_pid=0 if held else os.getpid(),
+            )
+            seccomp.install(filter_program)
+
+    def _scratch(self, policy: Policy) -> str:
+        if self.namespaces is not None:
+            self.namespaces.enter(policy)
+            return namespaces.SCRATCH
+        return tempfile.mkdtemp(dir=self.scratch_base)
+
+    def _rules(self, policy: Policy, scratch: str) -> Iterator[tuple[str, int]]:
+        for path in (*self.paths, *policy.readable_paths):
+            yield path, landlock.READ
+        own_tree = self.rung == FULL and policy.subprocess
+        yield "/proc" if own_tree else "/proc/self", landlock.READ
+        for path in PROCESS_FACTS:
+            yield path, landlock.READ_FILE
+        for path in DEVICES:
+            yield path, landlock.DEVICE
+        yield scratch, landlock.everything(self.landlock_abi)
+        if own_tree:
+            yield "/dev/shm", landlock.everything(self.landlock_abi)
+
+
+def _tasks_of(uid: int) -> int:
+    """Processes and threads of that user."""
+    tasks = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.stat(f"/proc/{entry}").st_uid == uid:
+                    tasks += len(os.listdir(f"/proc/{entry}/task"))
+            except OSError:
+                # It ended while we looked.
+                continue
+    return tasks
