@@ -1,0 +1,36 @@
+"""When does a schedule fire next?
+
+Pure. A tick that was missed while nothing ran is made up for once, never in a burst: the next time is always after now.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from croniter import CroniterError, croniter
+
+from qntx.errors import InvalidRequest
+
+
+def check(interval_seconds: float, cron: str) -> None:
+    """Refuse what is no period at all."""
+    if cron and interval_seconds:
+        raise InvalidRequest("cron", "a schedule has an interval or a cron expression, not both")
+    if cron:
+        try:
+            croniter(cron)
+        except CroniterError as fault:
+            raise InvalidRequest("cron", f"{cron!r} is no cron expression: {fault}") from fault
+    elif interval_seconds <= 0:
+        raise InvalidRequest("interval_seconds", f"has to be above 0, got {interval_seconds:g}")
+
+
+def next_run_ms(interval_seconds: float, cron: str, *, last_ms: int, now_ms: int) -> int:
+    """The first tick after now, on the beat that began at `last_ms`."""
+    if cron:
+        start = datetime.fromtimestamp(now_ms / 1000, UTC)
+        following: datetime = croniter(cron, start).get_next(datetime)
+        return int(following.timestamp() * 1000)
+    interval_ms = max(1, round(interval_seconds * 1000))
+    missed = max(0, now_ms - last_ms) // interval_ms
+    return last_ms + (missed + 1) * interval_ms

@@ -1,0 +1,120 @@
+"""Jobs, as those who ask for them see them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from qntx.db.readers import Readers
+from qntx.errors import InvalidRequest
+from qntx.host.pulse import tables
+from qntx.host.pulse.api import JobFilter
+from qntx.host.pulse.journal import Journal
+from qntx.host.pulse.queue import Queue
+from qntx.host.pulse.runner import Publish, Runner
+from qntx.model.identity import RANDOM_BYTES, asid
+from qntx.model.job import Job, JobDraft, JobState, LogLine
+
+STOPPABLE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})
+
+
+class JobDesk:
+    """Implements `qntx.host.pulse.api.Jobs`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        readers: Readers,
+        queue: Queue,
+        runner: Runner,
+        publish: Publish,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._journal = journal
+        self._readers = readers
+        self._queue = queue
+        self._runner = runner
+        self._publish = publish
+        self._now_ms = now_ms
+
+    async def enqueue(self, draft: JobDraft, *, once_per_source: bool = False) -> Job:
+        _check(draft)
+        new = self._job(draft)
+        job = await self._journal.add(new, once_per_source=once_per_source and bool(draft.source))
+        if job is new:
+            await self.put(job)
+            self._publish(job)
+        return job
+
+    async def put(self, job: Job) -> None:
+        """Hand a queued job to the queue. Should this be cut short, the next start does it again."""
+        delay_seconds = max(0.0, (job.due_at_ms - self._now_ms()) / 1000)
+        await self._queue.put(job.id, job.generation, priority=job.priority, delay_seconds=delay_seconds)
+        await self._journal.delivered(job)
+
+    async def get(self, job_id: str) -> Job:
+        return await self._journal.get(job_id)
+
+    async def find(self, wanted: JobFilter, *, limit: int = 100, offset: int = 0) -> list[Job]:
+        return await self._readers.run(lambda connection: tables.jobs(connection, wanted, limit, offset))
+
+    async def counts(self) -> dict[str, int]:
+        """How many there are in each state."""
+        return await self._readers.run(tables.counts)
+
+    async def cancel(self, job_id: str) -> Job:
+        return await self._halt(job_id, JobState.CANCELLED, STOPPABLE)
+
+    async def pause(self, job_id: str) -> Job:
+        return await self._halt(job_id, JobState.PAUSED, frozenset({JobState.QUEUED, JobState.RUNNING}))
+
+    async def resume(self, job_id: str) -> Job:
+        return await self._requeue(job_id, frozenset({JobState.PAUSED}))
+
+    async def retry(self, job_id: str) -> Job:
+        return await self._requeue(job_id, frozenset({JobState.FAILED, JobState.CANCELLED}))
+
+    async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, LogLine]]:
+        await self._journal.get(job_id)
+        return await self._readers.run(lambda connection: tables.lines(connection, job_id, after, limit))
+
+    async def _halt(self, job_id: str, state: JobState, allowed: frozenset[JobState]) -> Job:
+        job = await self._journal.move(job_id, state, allowed=allowed)
+        self._runner.stop(job_id)
+        self._publish(job)
+        return job
+
+    async def _requeue(self, job_id: str, allowed: frozenset[JobState]) -> Job:
+        job = await self._journal.move(job_id, JobState.QUEUED, allowed=allowed)
+        await self.put(job)
+        self._publish(job)
+        return job
+
+    def _job(self, draft: JobDraft) -> Job:
+        now_ms = self._now_ms()
+        return Job(
+            id=asid("JB", draft.handler_name, draft.source, draft.parent_id, os.urandom(RANDOM_BYTES)),
+            handler_name=draft.handler_name,
+            payload_json=draft.payload_json,
+            source=draft.source,
+            state=JobState.QUEUED,
+            priority=draft.priority,
+            timeout_seconds=draft.timeout_seconds,
+            retry=draft.retry,
+            parent_id=draft.parent_id,
+            created_at_ms=now_ms,
+            due_at_ms=now_ms + round(draft.delay_seconds * 1000),
+            generation=1,
+            cost_estimate=draft.cost_estimate,
+        )
+
+
+def _check(draft: JobDraft) -> None:
+    plugin, _, handler = draft.handler_name.partition("/")
+    if not plugin or not handler:
+        raise InvalidRequest("handler_name", f"has to be PLUGIN/HANDLER, got {draft.handler_name!r}")
+    for field in ("delay_seconds", "timeout_seconds"):
+        if getattr(draft, field) < 0:
+            raise InvalidRequest(field, f"cannot be negative, got {getattr(draft, field):g}")
+    if draft.retry.attempts < 0 or draft.retry.delay_seconds < 0:
+        raise InvalidRequest("retry", "neither attempts nor delay can be negative")

@@ -1,0 +1,114 @@
+"""The durable queue of job ids, on DBOS. The only module that knows DBOS.
+
+A delivery is one workflow named `{job}:{generation}`. It carries no state: what it means is in the job's row, so a
+delivery that comes twice, or too late, finds a row that has moved on and does nothing.
+
+DBOS is one to a process, hence the one consumer below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+
+NAME = "pulse"
+POLL_SECONDS = 0.1
+PRIORITY_MIDDLE = 1 << 30
+"""DBOS takes the lowest number first and wants it positive; ours is the other way round and may be negative."""
+
+# Deliveries outlive the code that made them: a changed version must not orphan them.
+APPLICATION_VERSION = "1"
+
+Consumer = Callable[[str, int], Awaitable[None]]
+
+_consumer: Consumer | None = None
+
+
+@DBOS.workflow(name="deliver")
+async def _deliver(job_id: str, generation: int) -> None:
+    if _consumer is None:
+        raise RuntimeError("a delivery arrived while no Pulse is open")
+    await _consumer(job_id, generation)
+
+
+class Queue:
+    """Gives the consumer each job id that is put, highest priority and then oldest first, `window` at a time."""
+
+    def __init__(self, path: Path, executor: str, consumer: Consumer, *, window: int) -> None:
+        self._path = path
+        self._executor = executor
+        self._consumer = consumer
+        self._window = window
+
+    async def __aenter__(self) -> Self:
+        global _consumer
+        if _consumer is not None:
+            raise RuntimeError("this process has a Pulse already; DBOS allows one")
+        _prepare(self._path)
+        _consumer = self._consumer
+        try:
+            DBOS(
+                config={
+                    "name": "qntx-pulse",
+                    "system_database_url": f"sqlite:///{self._path}",
+                    "application_version": APPLICATION_VERSION,
+                    "executor_id": self._executor,
+                    # The default one is pickle: whoever can write the file could run code.
+                    "serializer": DBOSPortableJSONSerializer(),
+                    "log_level": "ERROR",
+                    "enable_otlp": False,
+                }
+            )
+            DBOS.launch()
+            await DBOS.register_queue_async(NAME, worker_concurrency=self._window, polling_interval_sec=POLL_SECONDS)
+        except BaseException:
+            _consumer = None
+            DBOS.destroy()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        global _consumer
+        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        # DBOS made its own pool the loop's, and has just shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        _consumer = None
+
+    async def put(self, job_id: str, generation: int, *, priority: int = 0, delay_seconds: float = 0.0) -> None:
+        """Deliver it, not before the delay has passed. The same generation again is the same delivery."""
+        options = SetEnqueueOptions(
+            priority=min(max(1, PRIORITY_MIDDLE - priority), (1 << 31) - 1), delay_seconds=delay_seconds or None
+        )
+        with SetWorkflowID(f"{job_id}:{generation}"), options:
+            await DBOS.enqueue_workflow_async(NAME, _deliver, job_id, generation)
+
+    async def begun_elsewhere(self) -> dict[str, list[tuple[str, int]]]:
+        """Deliveries that other executors have begun and not ended: executor to job ids with their generation."""
+        begun: dict[str, list[tuple[str, int]]] = {}
+        for status in await DBOS.list_workflows_async(status="PENDING", name="deliver", load_input=False):
+            if status.executor_id and status.executor_id != self._executor:
+                job_id, _, generation = status.workflow_id.rpartition(":")
+                begun.setdefault(status.executor_id, []).append((job_id, int(generation)))
+        return begun
+
+    async def drop(self, deliveries: list[tuple[str, int]]) -> None:
+        """Forget these deliveries, whoever had begun them."""
+        await DBOS.delete_workflows_async([f"{job_id}:{generation}" for job_id, generation in deliveries])
+
+
+def _prepare(path: Path) -> None:
+    """DBOS leaves SQLite's journal as it finds it; with a write-ahead log it is twice as fast."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,159 @@
+"""Runs the jobs the queue delivers: so many at once, each to an end that is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from qntx.errors import ChassisError, NotFound, Unavailable
+from qntx.host.pulse.api import Dispatcher, Report
+from qntx.host.pulse.journal import Journal
+from qntx.host.pulse.retry import delay_seconds
+from qntx.host.pulse.slots import Slots
+from qntx.model.job import Job, JobOutcome, JobState, LogLine
+
+WAIT_SECONDS = 2.0
+"""How long a job whose plugin is away waits until it is looked at again."""
+
+LOST_MAX = 20
+"""Runs lost with their plugin or host before a job is given up: it may be what kills them."""
+
+REPORT_SECONDS = 0.25
+
+Publish = Callable[[Job], None]
+
+
+class Runner:
+    """`put` hands a job back to the queue; `publish` is told of every change."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        put: Callable[[Job], Awaitable[None]],
+        publish: Publish,
+        *,
+        running_max: int,
+    ) -> None:
+        self._journal = journal
+        self._dispatcher = dispatcher
+        self._put = put
+        self._publish = publish
+        self._slots = Slots(running_max)
+        self._running: dict[str, asyncio.Task[JobOutcome]] = {}
+        self._closing = False
+
+    async def deliver(self, job_id: str, generation: int) -> None:
+        """What the queue calls. A delivery that is out of date does nothing."""
+        with suppress(NotFound):
+            job = await self._journal.get(job_id)
+            if job.generation != generation or job.state is not JobState.QUEUED:
+                return
+            if missing := self._dispatcher.missing(job.handler_name):
+                await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=missing))
+                return
+            async with self._slots.hold((-job.priority, job.created_at_ms)):
+                if self._closing:
+                    await self._journal.put_back(job)
+                else:
+                    await self._run(job_id, generation)
+
+    def stop(self, job_id: str) -> None:
+        """Stop its script now, if it runs here. Whoever calls has written down why."""
+        if task := self._running.get(job_id):
+            task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop all that run; they, and what comes meanwhile, are left to the next host."""
+        self._closing = True
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, job_id: str, generation: int) -> None:
+        job = await self._journal.begin(job_id, generation)
+        if job is None:
+            return
+        self._publish(job)
+        try:
+            outcome = await self._outcome(job)
+        except asyncio.CancelledError:
+            # Stopped by a person, and then put_back finds the job moved on; or the host ends.
+            await self._again(await self._journal.put_back(job))
+            return
+        except Unavailable as lost:
+            await self._lost(job, str(lost))
+            return
+        delay = None if outcome.success else delay_seconds(job.retry, job.attempts)
+        if delay is None:
+            self._tell(await self._journal.finish(job, outcome))
+        else:
+            await self._again(await self._journal.put_back(job, delay_seconds=delay, outcome=outcome))
+
+    async def _lost(self, job: Job, why: str) -> None:
+        outcome = JobOutcome(False, error=f"the run was lost: {why}")
+        if job.attempts > job.retry.attempts + LOST_MAX:
+            self._tell(await self._journal.finish(job, outcome))
+        else:
+            await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=why))
+
+    async def _outcome(self, job: Job) -> JobOutcome:
+        notebook = _Notebook(self._journal, job)
+        run = asyncio.create_task(self._dispatcher.run(job, notebook.report), name=f"job {job.id}")
+        self._running[job.id] = run
+        try:
+            async with asyncio.timeout(job.timeout_seconds or None), notebook:
+                return await run
+        except TimeoutError:
+            return JobOutcome(False, error=f"stopped after its timeout of {job.timeout_seconds:g} s")
+        except ChassisError as error:
+            if isinstance(error, Unavailable):
+                raise
+            return JobOutcome(False, error=str(error))
+        finally:
+            del self._running[job.id]
+
+    async def _again(self, job: Job | None) -> None:
+        if job is not None and not self._closing:
+            await self._put(job)
+        self._tell(job)
+
+    def _tell(self, job: Job | None) -> None:
+        if job is not None:
+            self._publish(job)
+
+
+class _Notebook:
+    """Collects what a running job tells and writes it down a few times a second."""
+
+    def __init__(self, journal: Journal, job: Job) -> None:
+        self._journal = journal
+        self._job = job
+        self._lines: list[LogLine] = []
+        self._progress: tuple[float, float | None, str] | None = None
+        self.report = Report(progress=self._note_progress, log=self._lines.append)
+
+    async def __aenter__(self) -> None:
+        self._writing = asyncio.create_task(self._write())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._writing
+        await self._flush()
+
+    def _note_progress(self, current: float, total: float | None, message: str) -> None:
+        self._progress = (current, total, message)
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._lines or self._progress is not None:
+            lines, self._lines[:] = tuple(self._lines), []
+            progress, self._progress = self._progress, None
+            await self._journal.report(self._job, lines, progress)

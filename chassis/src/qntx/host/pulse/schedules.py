@@ -1,0 +1,161 @@
+"""Schedules: kept, and fired when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from qntx.db.readers import Readers
+from qntx.db.writer import Writer
+from qntx.errors import ChassisError, NotFound
+from qntx.host.pulse import due, tables
+from qntx.host.pulse.api import Jobs
+from qntx.model.identity import RANDOM_BYTES, asid
+from qntx.model.job import Job, JobDraft
+from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
+
+TICK_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class ScheduleDesk:
+    """Implements `qntx.host.pulse.api.Schedules`. `resolve` turns an ats_code into the job it stands for."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        readers: Readers,
+        jobs: Jobs,
+        now_ms: Callable[[], int],
+        resolve: Callable[[str], Awaitable[JobDraft]] | None = None,
+    ) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._jobs = jobs
+        self._now_ms = now_ms
+        self.resolve = resolve
+
+    async def create(self, draft: ScheduleDraft) -> Schedule:
+        due.check(draft.interval_seconds, draft.cron)
+        schedule = self._schedule(draft)
+        await self._writer.submit(lambda connection: tables.insert_schedule(connection, schedule))
+        return schedule
+
+    async def get(self, schedule_id: str) -> Schedule:
+        found = await self._readers.run(lambda connection: tables.schedule(connection, schedule_id))
+        if found is None or found.state is ScheduleState.DELETED:
+            raise NotFound(f"no schedule {schedule_id!r}")
+        return found
+
+    async def list(self, *, states: Sequence[ScheduleState] = ()) -> list[Schedule]:
+        wanted = set(states) or {ScheduleState.ACTIVE, ScheduleState.PAUSED}
+        return [schedule for schedule in await self._readers.run(tables.schedules) if schedule.state in wanted]
+
+    async def set_state(self, schedule_id: str, state: ScheduleState) -> Schedule:
+        schedule = await self.get(schedule_id)
+        changes: dict[str, object] = {"state": state.value}
+        if state is ScheduleState.ACTIVE and schedule.state is not ScheduleState.ACTIVE:
+            changes["next_run_at_ms"] = self._next(schedule, self._now_ms())
+        return await self._change(schedule, changes)
+
+    async def set_interval(self, schedule_id: str, interval_seconds: float) -> Schedule:
+        due.check(interval_seconds, "")
+        schedule = replace(await self.get(schedule_id), interval_seconds=interval_seconds, cron="")
+        next_run = self._next(schedule, self._now_ms())
+        return await self._change(
+            schedule, {"interval_seconds": interval_seconds, "cron": "", "next_run_at_ms": next_run}
+        )
+
+    async def trigger(self, schedule_id: str) -> Job:
+        return await self._fire(await self.get(schedule_id))
+
+    async def declare(self, plugin: str, declared: Sequence[ScheduleDraft]) -> None:
+        kept = {
+            schedule.handler_name: schedule
+            for schedule in await self._readers.run(tables.schedules)
+            if schedule.declared_by == plugin and schedule.state is not ScheduleState.DELETED
+        }
+        for draft in declared:
+            known = kept.pop(draft.handler_name, None)
+            if known is None:
+                await self.create(replace(draft, declared_by=plugin))
+            elif known.interval_seconds != draft.interval_seconds:
+                await self.set_interval(known.id, draft.interval_seconds)
+        for schedule in kept.values():
+            await self.set_state(schedule.id, ScheduleState.DELETED)
+
+    async def tick_forever(self) -> None:
+        while True:
+            await self.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> None:
+        """Fire what is due: once each, however many ticks were missed."""
+        now_ms = self._now_ms()
+        for schedule in await self._readers.run(lambda connection: tables.schedules_due(connection, now_ms)):
+            # Moved on first: a job that cannot be made must not be tried twice a second for ever.
+            moved_on = self._next(schedule, now_ms)
+            if await self._claim(schedule, moved_on):
+                try:
+                    await self._fire(schedule)
+                except ChassisError as error:
+                    logger.warning("schedule %s did not fire: %s", schedule.id, error)
+
+    async def _fire(self, schedule: Schedule) -> Job:
+        draft = await self.resolve(schedule.ats_code) if schedule.ats_code and self.resolve else None
+        if draft is None:
+            draft = JobDraft(schedule.handler_name, schedule.payload_json, source=schedule.source or schedule.id)
+        job = await self._jobs.enqueue(draft, once_per_source=True)
+        await self._change(schedule, {"last_run_at_ms": self._now_ms(), "last_job_id": job.id})
+        return job
+
+    async def _claim(self, schedule: Schedule, next_run_at_ms: int) -> bool:
+        """Take this tick; False where another host has, or the schedule was changed."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            taken = connection.execute(
+                "UPDATE schedule SET next_run_at_ms = ? WHERE id = ? AND next_run_at_ms = ? AND state = 'active'",
+                (next_run_at_ms, schedule.id, schedule.next_run_at_ms),
+            )
+            return taken.rowcount == 1
+
+        return await self._writer.submit(work)
+
+    async def _change(self, schedule: Schedule, changes: dict[str, object]) -> Schedule:
+        def work(connection: sqlite3.Connection) -> Schedule | None:
+            tables.change_schedule(connection, schedule.id, **changes, updated_at_ms=self._now_ms())
+            return tables.schedule(connection, schedule.id)
+
+        changed = await self._writer.submit(work)
+        if changed is None:
+            raise NotFound(f"no schedule {schedule.id!r}")
+        return changed
+
+    def _next(self, schedule: Schedule, now_ms: int) -> int:
+        last_ms = schedule.next_run_at_ms if schedule.next_run_at_ms <= now_ms else now_ms
+        return due.next_run_ms(schedule.interval_seconds, schedule.cron, last_ms=last_ms, now_ms=now_ms)
+
+    def _schedule(self, draft: ScheduleDraft) -> Schedule:
+        now_ms = self._now_ms()
+        first = draft.first_run_at_once and not draft.cron
+        following = due.next_run_ms(draft.interval_seconds, draft.cron, last_ms=now_ms, now_ms=now_ms)
+        return Schedule(
+            id=asid("AS", draft.handler_name, "schedule", draft.declared_by, os.urandom(RANDOM_BYTES)),
+            handler_name=draft.handler_name,
+            interval_seconds=draft.interval_seconds,
+            cron=draft.cron,
+            payload_json=draft.payload_json,
+            ats_code=draft.ats_code,
+            source=draft.source,
+            metadata_json=draft.metadata_json,
+            declared_by=draft.declared_by,
+            state=draft.state,
+            next_run_at_ms=now_ms if first else following,
+            created_at_ms=now_ms,
+            updated_at_ms=now_ms,
+        )

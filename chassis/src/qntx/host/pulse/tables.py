@@ -1,0 +1,204 @@
+"""Where jobs, their lines and schedules are kept: statements only.
+
+A file of its own beside the queue's, because the queue locks its file at every poll. The row is the truth about a job;
+the queue only carries its id.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from qntx.host.pulse.api import JobFilter
+from qntx.model.job import Job, JobState, LogLine, Retry
+from qntx.model.schedule import Schedule, ScheduleState
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE job (
+            id TEXT PRIMARY KEY, handler_name TEXT NOT NULL, payload_json BLOB NOT NULL, source TEXT NOT NULL,
+            state TEXT NOT NULL, priority INTEGER NOT NULL, timeout_seconds REAL NOT NULL,
+            retry_attempts INTEGER NOT NULL, retry_delay_seconds REAL NOT NULL, parent_id TEXT NOT NULL,
+            created_at_ms INTEGER NOT NULL, due_at_ms INTEGER NOT NULL, started_at_ms INTEGER NOT NULL,
+            ended_at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, generation INTEGER NOT NULL,
+            progress_current REAL NOT NULL, progress_total REAL, progress_message TEXT NOT NULL,
+            result_json BLOB NOT NULL, error TEXT NOT NULL, waiting_for TEXT NOT NULL,
+            cost_estimate REAL NOT NULL, cost_actual REAL NOT NULL, plugin_version TEXT NOT NULL,
+            delivered INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX job_by_state ON job (state, created_at_ms)",
+        "CREATE INDEX job_by_source ON job (source, handler_name) WHERE state IN ('queued', 'running', 'paused')",
+        "CREATE INDEX job_by_parent ON job (parent_id) WHERE parent_id <> ''",
+        "CREATE INDEX job_by_time ON job (created_at_ms)",
+        """
+        CREATE TABLE job_line (
+            number INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+            timestamp_ms INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, stage TEXT NOT NULL,
+            metadata_json TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX job_line_by_job ON job_line (job_id, number)",
+        """
+        CREATE TABLE schedule (
+            id TEXT PRIMARY KEY, handler_name TEXT NOT NULL, interval_seconds REAL NOT NULL, cron TEXT NOT NULL,
+            payload_json BLOB NOT NULL, ats_code TEXT NOT NULL, source TEXT NOT NULL, metadata_json TEXT NOT NULL,
+            declared_by TEXT NOT NULL, state TEXT NOT NULL, next_run_at_ms INTEGER NOT NULL,
+            created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, last_run_at_ms INTEGER NOT NULL,
+            last_job_id TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX schedule_due ON schedule (state, next_run_at_ms)",
+    ),
+)
+
+JOB_COLUMNS = (
+    "id, handler_name, payload_json, source, state, priority, timeout_seconds, retry_attempts, retry_delay_seconds, "
+    "parent_id, created_at_ms, due_at_ms, started_at_ms, ended_at_ms, attempts, generation, progress_current, "
+    "progress_total, progress_message, result_json, error, waiting_for, cost_estimate, cost_actual, plugin_version"
+)
+SCHEDULE_COLUMNS = (
+    "id, handler_name, interval_seconds, cron, payload_json, ats_code, source, metadata_json, declared_by, state, "
+    "next_run_at_ms, created_at_ms, updated_at_ms, last_run_at_ms, last_job_id"
+)
+
+
+def insert_job(connection: sqlite3.Connection, job: Job) -> None:
+    row = (
+        *(job.id, job.handler_name, job.payload_json, job.source, job.state.value, job.priority, job.timeout_seconds),
+        *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
+        *(job.started_at_ms, job.ended_at_ms, job.attempts, job.generation, job.progress_current, job.progress_total),
+        *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
+        job.plugin_version,
+    )
+    connection.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
+
+
+def job(connection: sqlite3.Connection, job_id: str) -> Job | None:
+    row = connection.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+    return None if row is None else _job(row)
+
+
+def active_job(connection: sqlite3.Connection, handler_name: str, source: str) -> Job | None:
+    row = connection.execute(
+        f"SELECT {JOB_COLUMNS} FROM job WHERE source = ? AND handler_name = ? "
+        "AND state IN ('queued', 'running', 'paused') ORDER BY created_at_ms LIMIT 1",
+        (source, handler_name),
+    ).fetchone()
+    return None if row is None else _job(row)
+
+
+def jobs(connection: sqlite3.Connection, wanted: JobFilter, limit: int, offset: int) -> list[Job]:
+    conditions, values = _conditions(wanted)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = connection.execute(
+        f"SELECT {JOB_COLUMNS} FROM job {where} ORDER BY created_at_ms DESC, rowid DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    )
+    return [_job(row) for row in rows]
+
+
+def undelivered(connection: sqlite3.Connection, limit: int) -> list[Job]:
+    """Queued jobs that the queue may never have heard of."""
+    rows = connection.execute(
+        f"SELECT {JOB_COLUMNS} FROM job WHERE state = 'queued' AND delivered < generation "
+        "ORDER BY created_at_ms LIMIT ?",
+        (limit,),
+    )
+    return [_job(row) for row in rows]
+
+
+def ended_before(connection: sqlite3.Connection, before_ms: int, limit: int) -> list[str]:
+    rows = connection.execute(
+        "SELECT id FROM job WHERE state IN ('completed', 'failed', 'cancelled') AND ended_at_ms < ? LIMIT ?",
+        (before_ms, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
+
+
+def change(connection: sqlite3.Connection, job_id: str, **columns: Any) -> None:
+    names = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE job SET {names} WHERE id = ?", (*columns.values(), job_id))
+
+
+def insert_lines(connection: sqlite3.Connection, job_id: str, lines: tuple[LogLine, ...]) -> None:
+    connection.executemany(
+        "INSERT INTO job_line (job_id, timestamp_ms, level, message, stage, metadata_json) VALUES (?, ?, ?, ?, ?, ?)",
+        [(job_id, line.timestamp_ms, line.level, line.message, line.stage, line.metadata_json) for line in lines],
+    )
+
+
+def lines(connection: sqlite3.Connection, job_id: str, after: int, limit: int) -> list[tuple[int, LogLine]]:
+    rows = connection.execute(
+        "SELECT number, timestamp_ms, level, message, stage, metadata_json FROM job_line "
+        "WHERE job_id = ? AND number > ? ORDER BY number LIMIT ?",
+        (job_id, after, limit),
+    )
+    return [(row[0], LogLine(*row[1:])) for row in rows]
+
+
+def insert_schedule(connection: sqlite3.Connection, schedule: Schedule) -> None:
+    row = (
+        *(schedule.id, schedule.handler_name, schedule.interval_seconds, schedule.cron, schedule.payload_json),
+        *(schedule.ats_code, schedule.source, schedule.metadata_json, schedule.declared_by, schedule.state.value),
+        *(schedule.next_run_at_ms, schedule.created_at_ms, schedule.updated_at_ms, schedule.last_run_at_ms),
+        schedule.last_job_id,
+    )
+    connection.execute(f"INSERT INTO schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
+
+
+def schedule(connection: sqlite3.Connection, schedule_id: str) -> Schedule | None:
+    row = connection.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE id = ?", (schedule_id,)).fetchone()
+    return None if row is None else _schedule(row)
+
+
+def schedules(connection: sqlite3.Connection) -> list[Schedule]:
+    rows = connection.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule ORDER BY created_at_ms, rowid")
+    return [_schedule(row) for row in rows]
+
+
+def schedules_due(connection: sqlite3.Connection, now_ms: int) -> list[Schedule]:
+    rows = connection.execute(
+        f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE state = 'active' AND next_run_at_ms <= ? "
+        "ORDER BY next_run_at_ms",
+        (now_ms,),
+    )
+    return [_schedule(row) for row in rows]
+
+
+def change_schedule(connection: sqlite3.Connection, schedule_id: str, **columns: Any) -> None:
+    names = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE schedule SET {names} WHERE id = ?", (*columns.values(), schedule_id))
+
+
+def _conditions(wanted: JobFilter) -> tuple[list[str], list[str]]:
+    conditions: list[str] = []
+    values: list[str] = []
+    if wanted.states:
+        conditions.append(f"state IN ({_marks(len(wanted.states))})")
+        values += [state.value for state in sorted(wanted.states)]
+    for column in ("handler_name", "source", "parent_id"):
+        if value := getattr(wanted, column):
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    return conditions, values
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    values = dict(zip(JOB_COLUMNS.split(", "), row, strict=True))
+    retry = Retry(values.pop("retry_attempts"), values.pop("retry_delay_seconds"))
+    return Job(**values | {"state": JobState(values["state"]), "retry": retry})
+
+
+def _schedule(row: tuple[Any, ...]) -> Schedule:
+    values = dict(zip(SCHEDULE_COLUMNS.split(", "), row, strict=True))
+    return Schedule(**values | {"state": ScheduleState(values["state"])})

@@ -1,0 +1,319 @@
+"""Jobs and schedules over the real queue and real files; a dispatcher of the test's own runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from qntx.errors import InvalidRequest, NotFound, Unavailable
+from qntx.host.pulse.api import JobFilter, Report
+from qntx.host.pulse.pulse import Pulse
+from qntx.model.job import ENDED, Job, JobDraft, JobOutcome, JobState, LogLine, Retry
+from qntx.model.schedule import ScheduleDraft, ScheduleState
+
+Body = Callable[[Job, Report], Awaitable[JobOutcome]]
+
+
+class Handlers:
+    """A dispatcher whose handlers are functions."""
+
+    def __init__(self, **bodies: Body) -> None:
+        self.bodies = bodies
+        self.runs: list[str] = []
+
+    def missing(self, handler_name: str) -> str:
+        name = handler_name.partition("/")[2]
+        return "" if name in self.bodies else f"no plugin announces {handler_name}"
+
+    async def run(self, job: Job, report: Report) -> JobOutcome:
+        self.runs.append(job.id)
+        return await self.bodies[job.handler_name.partition("/")[2]](job, report)
+
+
+async def echo(job: Job, report: Report) -> JobOutcome:
+    return JobOutcome(True, job.payload_json)
+
+
+async def fail(job: Job, report: Report) -> JobOutcome:
+    return JobOutcome(False, error=f"run {job.attempts} went wrong")
+
+
+async def sleep(job: Job, report: Report) -> JobOutcome:
+    await asyncio.sleep(3600)
+    return JobOutcome(True)
+
+
+@pytest.fixture
+async def handlers() -> Handlers:
+    return Handlers(echo=echo, fail=fail, sleep=sleep)
+
+
+@pytest.fixture
+async def pulse(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Pulse]:
+    async with Pulse(tmp_path, handlers, running_max=2) as pulse:
+        yield pulse
+
+
+async def comes_true(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  what is waited for happens in a database
+            await asyncio.sleep(0.02)
+
+
+async def until(pulse: Pulse, job_id: str, *states: JobState) -> Job:
+    async def reached() -> bool:
+        return (await pulse.jobs.get(job_id)).state in (states or ENDED)
+
+    await comes_true(reached)
+    return await pulse.jobs.get(job_id)
+
+
+async def test_a_job_runs_once_and_keeps_what_it_returned(pulse: Pulse, handlers: Handlers) -> None:
+    job = await pulse.jobs.enqueue(JobDraft("python/echo", b'{"n": 7}'))
+
+    ended = await until(pulse, job.id)
+
+    assert (ended.state, ended.result_json, ended.attempts) == (JobState.COMPLETED, b'{"n": 7}', 1)
+    assert handlers.runs == [job.id]
+
+
+async def test_a_failing_job_is_tried_again_and_then_says_why(pulse: Pulse) -> None:
+    job = await pulse.jobs.enqueue(JobDraft("python/fail", retry=Retry(attempts=2, delay_seconds=0.05)))
+
+    ended = await until(pulse, job.id)
+
+    assert (ended.state, ended.error, ended.attempts) == (JobState.FAILED, "run 3 went wrong", 3)
+
+
+async def test_the_oldest_goes_first_within_a_priority_and_a_higher_priority_before_it(
+    pulse: Pulse, handlers: Handlers
+) -> None:
+    gate = asyncio.Event()
+
+    async def wait(job: Job, report: Report) -> JobOutcome:
+        await gate.wait()
+        return JobOutcome(True)
+
+    handlers.bodies["wait"] = wait
+    blocking = [await pulse.jobs.enqueue(JobDraft("python/wait")) for _ in range(2)]
+    for job in blocking:
+        await until(pulse, job.id, JobState.RUNNING)
+    filling = [await pulse.jobs.enqueue(JobDraft("python/echo")) for _ in range(6)]
+    await asyncio.sleep(0.5)  # the queue's window is full now; what comes after is ordered by the queue
+    low = [await pulse.jobs.enqueue(JobDraft("python/echo")) for _ in range(3)]
+    high = await pulse.jobs.enqueue(JobDraft("python/echo", priority=5))
+    gate.set()
+    for job in (*blocking, *filling, *low, high):
+        await until(pulse, job.id)
+
+    order = [job_id for job_id in handlers.runs if job_id in {job.id for job in (*low, high)}]
+    # Two run at once, and which of two that start together is noted first is chance.
+    assert high.id in order[:2]
+    assert low[2].id in order[2:]
+
+
+async def test_one_source_has_one_active_job(pulse: Pulse) -> None:
+    first = await pulse.jobs.enqueue(JobDraft("python/sleep", source="file.csv"), once_per_source=True)
+    again = await pulse.jobs.enqueue(JobDraft("python/sleep", source="file.csv"), once_per_source=True)
+    other = await pulse.jobs.enqueue(JobDraft("python/sleep", source="other.csv"), once_per_source=True)
+
+    assert again.id == first.id
+    assert other.id != first.id
+
+
+async def test_a_running_job_that_is_cancelled_is_really_stopped(pulse: Pulse, handlers: Handlers) -> None:
+    stopped = asyncio.Event()
+
+    async def stoppable(job: Job, report: Report) -> JobOutcome:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            stopped.set()
+        return JobOutcome(True)
+
+    handlers.bodies["stoppable"] = stoppable
+    job = await pulse.jobs.enqueue(JobDraft("python/stoppable"))
+    await until(pulse, job.id, JobState.RUNNING)
+    await asyncio.sleep(0.05)
+
+    await pulse.jobs.cancel(job.id)
+
+    await asyncio.wait_for(stopped.wait(), 5)
+    assert (await pulse.jobs.get(job.id)).state is JobState.CANCELLED
+
+
+async def test_a_paused_job_waits_and_runs_when_it_is_resumed(pulse: Pulse, handlers: Handlers) -> None:
+    job = await pulse.jobs.enqueue(JobDraft("python/echo", delay_seconds=0.3))
+
+    await pulse.jobs.pause(job.id)
+    await asyncio.sleep(0.6)
+
+    assert handlers.runs == []
+    await pulse.jobs.resume(job.id)
+    assert (await until(pulse, job.id)).state is JobState.COMPLETED
+
+
+async def test_a_job_past_its_timeout_fails_and_says_so(pulse: Pulse) -> None:
+    job = await pulse.jobs.enqueue(JobDraft("python/sleep", timeout_seconds=0.1))
+
+    ended = await until(pulse, job.id)
+
+    assert ended.state is JobState.FAILED
+    assert ended.error == "stopped after its timeout of 0.1 s"
+
+
+async def test_an_unknown_handler_waits_visibly_until_it_is_there(pulse: Pulse, handlers: Handlers) -> None:
+    job = await pulse.jobs.enqueue(JobDraft("bio/later"))
+
+    async def waits() -> bool:
+        return bool((await pulse.jobs.get(job.id)).waiting_for)
+
+    await comes_true(waits)
+    waiting = await pulse.jobs.get(job.id)
+    assert (waiting.state, waiting.waiting_for) == (JobState.QUEUED, "no plugin announces bio/later")
+
+    handlers.bodies["later"] = echo
+
+    assert (await until(pulse, job.id)).state is JobState.COMPLETED
+
+
+async def test_a_run_lost_with_its_plugin_is_run_again(pulse: Pulse, handlers: Handlers) -> None:
+    async def lost_once(job: Job, report: Report) -> JobOutcome:
+        if job.attempts == 1:
+            raise Unavailable("the plugin bio is gone")
+        return JobOutcome(True, b'"second"')
+
+    handlers.bodies["lost"] = lost_once
+    job = await pulse.jobs.enqueue(JobDraft("bio/lost"))
+
+    ended = await until(pulse, job.id)
+
+    assert (ended.state, ended.result_json, ended.attempts) == (JobState.COMPLETED, b'"second"', 2)
+
+
+async def test_progress_and_lines_are_kept_while_it_runs(pulse: Pulse, handlers: Handlers) -> None:
+    async def tell(job: Job, report: Report) -> JobOutcome:
+        report.progress(3, 10, "reading")
+        report.log(LogLine(1, "info", "three of ten", stage="read"))
+        await asyncio.sleep(3600)
+        return JobOutcome(True)
+
+    handlers.bodies["tell"] = tell
+    job = await pulse.jobs.enqueue(JobDraft("python/tell"))
+
+    async def told() -> bool:
+        return bool((await pulse.jobs.get(job.id)).progress_message)
+
+    await comes_true(told)
+    running = await pulse.jobs.get(job.id)
+    assert (running.progress_current, running.progress_total) == (3, 10)
+    assert [line.message for _, line in await pulse.jobs.log(job.id)] == ["three of ten"]
+
+
+async def test_children_are_found_by_their_parent(pulse: Pulse) -> None:
+    parent = await pulse.jobs.enqueue(JobDraft("python/echo"))
+    child = await pulse.jobs.enqueue(JobDraft("python/echo", parent_id=parent.id))
+
+    found = await pulse.jobs.find(JobFilter(parent_id=parent.id))
+
+    assert [job.id for job in found] == [child.id]
+
+
+async def test_what_cannot_be_is_refused_with_its_reason(pulse: Pulse) -> None:
+    with pytest.raises(NotFound, match="no job 'JB-nothing'"):
+        await pulse.jobs.get("JB-nothing")
+    with pytest.raises(InvalidRequest, match="has to be PLUGIN/HANDLER, got 'echo'"):
+        await pulse.jobs.enqueue(JobDraft("echo"))
+    job = await pulse.jobs.enqueue(JobDraft("python/echo"))
+    await until(pulse, job.id)
+    with pytest.raises(InvalidRequest, match="is completed, so it cannot become cancelled"):
+        await pulse.jobs.cancel(job.id)
+
+
+async def test_an_interval_fires_at_once_and_then_on_its_beat(pulse: Pulse, handlers: Handlers) -> None:
+    schedule = await pulse.schedules.create(ScheduleDraft("python/echo", interval_seconds=1))
+
+    async def twice() -> bool:
+        return len(handlers.runs) >= 2
+
+    await comes_true(twice)
+    await pulse.schedules.set_state(schedule.id, ScheduleState.PAUSED)
+    await asyncio.sleep(0.3)
+    fired = len(handlers.runs)
+    await asyncio.sleep(1.5)
+
+    assert len(handlers.runs) == fired
+    triggered = await pulse.schedules.trigger(schedule.id)
+    assert (await until(pulse, triggered.id)).state is JobState.COMPLETED
+
+
+async def test_a_plugin_has_the_schedules_it_declares_and_others_keep_theirs(pulse: Pulse) -> None:
+    mine = await pulse.schedules.create(ScheduleDraft("bio/by-hand", interval_seconds=3600, first_run_at_once=False))
+    await pulse.schedules.declare("bio", [ScheduleDraft("bio/a", 3600), ScheduleDraft("bio/b", 3600)])
+    await pulse.schedules.declare("bio", [ScheduleDraft("bio/b", 7200)])
+
+    kept = {schedule.handler_name: schedule.interval_seconds for schedule in await pulse.schedules.list()}
+
+    assert kept == {mine.handler_name: 3600, "bio/b": 7200}
+
+
+HOST = """
+import asyncio, sys
+from pathlib import Path
+from qntx.host.pulse.pulse import Pulse
+from qntx.model.job import JobOutcome
+
+class Slow:
+    def missing(self, handler_name):
+        return ""
+    async def run(self, job, report):
+        with open(sys.argv[1] + "/begun", "a") as log:
+            log.write(job.id + chr(10))
+        await asyncio.sleep(0.05)
+        return JobOutcome(True, job.payload_json)
+
+async def main():
+    async with Pulse(Path(sys.argv[1]), Slow(), running_max=4):
+        print("up", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def host(folder: Path) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOST, str(folder), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"up\n"
+    return process
+
+
+async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) -> None:
+    async with Pulse(tmp_path, Handlers(), running_max=1) as pulse:
+        # No handler is known here, so all of these are left to the hosts that follow.
+        jobs = [await pulse.jobs.enqueue(JobDraft("python/x", json.dumps(n).encode())) for n in range(120)]
+
+    for _ in range(3):
+        process = await host(tmp_path)
+        await asyncio.sleep(1.0)
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    process = await host(tmp_path)
+    try:
+        async with Pulse(tmp_path, Handlers(x=echo), running_max=4) as pulse:
+            for n, job in enumerate(jobs):
+                ended = await until(pulse, job.id)
+                assert (ended.state, ended.result_json) == (JobState.COMPLETED, json.dumps(n).encode())
+    finally:
+        process.kill()
+        await process.wait()

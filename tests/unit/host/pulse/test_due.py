@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from qntx.errors import InvalidRequest
+from qntx.host.pulse.due import check, next_run_ms
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def test_the_next_tick_is_one_interval_after_the_last() -> None:
+    assert next_run_ms(60, "", last_ms=1_000, now_ms=1_500) == 61_000
+
+
+def test_ticks_that_were_missed_are_not_made_up_for_in_a_burst() -> None:
+    assert next_run_ms(10, "", last_ms=0, now_ms=95_000) == 100_000
+
+
+def test_a_tick_on_the_very_moment_is_followed_by_the_next_one() -> None:
+    assert next_run_ms(10, "", last_ms=0, now_ms=10_000) == 20_000
+
+
+def test_cron_is_read_in_utc() -> None:
+    assert next_run_ms(0, "30 6 * * 1", last_ms=0, now_ms=at("2026-11-21T12:00")) == at("2026-11-23T06:30")
+
+
+@pytest.mark.parametrize(
+    ("interval_seconds", "cron", "field"),
+    [(0, "", "interval_seconds"), (-5, "", "interval_seconds"), (0, "every day", "cron"), (60, "* * * * *", "cron")],
+)
+def test_what_is_no_period_is_refused_with_its_field(interval_seconds: float, cron: str, field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(interval_seconds, cron)
+
+    assert caught.value.field == field
