@@ -41,6 +41,7 @@ class Field:
 class Configuration:
     settings: Settings
     default_modules: tuple[str, ...] = DEFAULT_MODULES
+    default_provider: bool = False
     debug: bool = False
     faults: tuple[str, ...] = field(default=())
     """What could not be read, each a sentence."""
@@ -67,6 +68,9 @@ def fields_of(variant: Variant) -> dict[str, Field]:
         ),
         "max_queued": Field(
             "integer", "Scripts that may wait; past it, calls are refused", _whole(0, 100_000), "256", "0"
+        ),
+        "default_provider": Field(
+            "boolean", "Handlers published for `python`, whoever that is, are this plugin's too", _switch, "false"
         ),
         "enable_debug": Field("boolean", "Log more", _switch, "false"),
         "memory_mib": Field(
@@ -102,6 +106,7 @@ def configure(variant: Variant, given: Mapping[str, str]) -> Configuration:
     return Configuration(
         settings=_settings(variant, values),
         default_modules=values.get("default_modules") or DEFAULT_MODULES,
+        default_provider=values.get("default_provider", False),
         debug=values.get("enable_debug", False),
         faults=tuple(faults),
     )

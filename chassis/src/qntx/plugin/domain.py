@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from qntx.clients.host import Endpoints
@@ -11,6 +11,7 @@ from qntx.errors import InvalidRequest
 from qntx.plugin import config, glyph, health
 from qntx.plugin.config import Configuration
 from qntx.plugin.executor import Executor
+from qntx.plugin.handlers import Handlers
 from qntx.plugin.http import Request, Router
 from qntx.plugin.jobs import Jobs
 from qntx.plugin.lifecycle import Lifecycle
@@ -28,7 +29,7 @@ _log = logging.getLogger("qntx.plugin")
 class DomainServicer:
     """Answers for one plugin. Initialize may come any number of times; the last one holds."""
 
-    def __init__(self, executor: Executor, handlers: Any, lifecycle: Lifecycle) -> None:
+    def __init__(self, executor: Executor, handlers: Handlers, lifecycle: Lifecycle) -> None:
         self._executor = executor
         self._variant = executor.variant
         self._handlers = handlers
@@ -53,7 +54,7 @@ class DomainServicer:
         self._executor.connect(_endpoints(request))
         # Healthy from here on: the core restarts a plugin that is not, and looking for handlers may take its time.
         self._initialized = True
-        found = await self._handlers.discover()
+        found = await self._handlers.discover(default=self._configuration.default_provider)
         return domain_pb2.InitializeResponse(
             handler_names=found.handler_names,
             schedules=found.schedules,
@@ -105,8 +106,8 @@ class DomainServicer:
     def health(self) -> dict[str, str]:
         return health.details(self._executor, self._handlers.health(), self._configuration.faults)
 
-    def handlers(self) -> list[Mapping[str, Any]]:
-        return list(self._handlers.describe())
+    def handlers(self) -> Sequence[Mapping[str, Any]]:
+        return self._handlers.describe()
 
     def _configure(self, configuration: Configuration) -> None:
         for fault in configuration.faults:

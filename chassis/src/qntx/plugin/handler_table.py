@@ -82,14 +82,14 @@ class Reading:
 class Announcement:
     """What Initialize tells the host of handlers."""
 
-    names: tuple[str, ...]
+    handler_names: tuple[str, ...]
     watchers: tuple[domain_pb2.WatcherRegistration, ...]
     schedules: tuple[domain_pb2.ScheduleInfo, ...]
 
     def fingerprint(self) -> tuple[bytes, ...]:
         """Equal for two that a host could not tell apart."""
         messages = (*self.watchers, *self.schedules)
-        return (*(name.encode() for name in self.names), *(each.SerializeToString() for each in messages))
+        return (*(name.encode() for name in self.handler_names), *(each.SerializeToString() for each in messages))
 
     def periods(self) -> dict[str, int]:
         """Seconds between runs, by the name that runs."""
@@ -109,7 +109,7 @@ def announcement(plugin: str, handlers: Mapping[str, Handler], contexts: Sequenc
     )
     return Announcement(
         # A host may fall over a name that it is told twice.
-        names=tuple(dict.fromkeys(f"{plugin}.{name}" for name in names)),
+        handler_names=tuple(dict.fromkeys(f"{plugin}.{name}" for name in names)),
         watchers=(*(each for handler in ordered for each in _watchers(plugin, handler)), reload),
         schedules=tuple(each for handler in ordered for each in _schedules(plugin, handler)),
     )

@@ -55,8 +55,8 @@ class Handlers:
         self._known = False
         self._looking = asyncio.Lock()
 
-    async def announce(self, *, default: bool = False) -> Announcement:
-        """What Initialize answers. `default`: handlers of the context `python` are this plugin's too."""
+    async def discover(self, *, default: bool = False) -> Announcement:
+        """Look, and say what Initialize answers. `default`: handlers of the context `python` are this plugin's too."""
         self._contexts = (self._plugin, "python") if default and self._plugin != "python" else (self._plugin,)
         async with self._looking:
             await self._look()
@@ -64,7 +64,7 @@ class Handlers:
             self._periods = {**self._told.periods()}
             self._signalled = self._told.fingerprint()
         names = ", ".join(sorted(self._handlers)) or "none"
-        _log.info("handlers discovered: %s; announced: %s", names, ", ".join(self._told.names))
+        _log.info("handlers discovered: %s; announced: %s", names, ", ".join(self._told.handler_names))
         return self._told
 
     async def reload(self) -> int:
@@ -104,7 +104,7 @@ class Handlers:
             run = run_of(execution.id, execution.call, time.time_ns() // 1_000_000, result)
             self._records.setdefault(execution.handler, Record()).ended(run, success=result.success)
 
-    def details(self) -> dict[str, str]:
+    def health(self) -> dict[str, str]:
         """For Health: how many there are, and what is wrong with those that something is wrong with."""
         faulted = {f"handler.{each.name}": f"faulted: {each.fault}" for each in self._ordered() if each.fault}
         failing = {f"handler.{name}": record.in_a_line() for name, record in self._failing()}
@@ -112,7 +112,7 @@ class Handlers:
         summary = f"{len(self._handlers)} ({len(faulted)} faulted, {len(failing)} failing)"
         return {"handlers": summary, **dict(list(wrong.items())[:TOLD_MAX])}
 
-    def listed(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[dict[str, Any]]:
         """For HTTP: each with its triggers, its state and its last runs."""
         return [self._listed(handler) for handler in self._ordered()]
 
@@ -144,12 +144,14 @@ class Handlers:
         if now.fingerprint() == self._signalled:
             return
         await self._reschedule(now.periods())
-        await self._attest(self._plugin, CHANGED, {"handlers": sorted(self._handlers), "announced": list(now.names)})
+        await self._attest(
+            self._plugin, CHANGED, {"handlers": sorted(self._handlers), "announced": list(now.handler_names)}
+        )
         self._signalled = now.fingerprint()
 
     async def _reschedule(self, after: Mapping[str, int]) -> None:
         """Change the schedules of names the host knows. The others come with the next Initialize."""
-        for name in self._told.names:
+        for name in self._told.handler_names:
             if self._periods.get(name) == after.get(name):
                 continue
             try:

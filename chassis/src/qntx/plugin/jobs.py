@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from qntx.errors import Refused, UnknownHandler
-from qntx.model.execution import Execution, Limits
+from qntx.model.execution import Execution, Limits, Result
 from qntx.plugin import requests
 from qntx.plugin.executor import Executor
 from qntx.plugin.fields import json_object
@@ -27,7 +27,10 @@ class Handlers(Protocol):
         """Look again; how many there are now."""
 
     def execution(self, trigger: str, payload: Any, execution_id: str, limits: Limits) -> Execution:
-        """The run that this trigger stands for. UnknownHandler where nothing does."""
+        """The run that this trigger stands for. NotFound where nothing does."""
+
+    def ended(self, execution: Execution, result: Result) -> None:
+        """Take note of how it went."""
 
 
 class Jobs:
@@ -43,7 +46,9 @@ class Jobs:
             count = await self._handlers.reload()
             return self._answer(success=True, result=json.dumps({"reloaded": count}).encode())
         transcript = Transcript()
-        result = await self._executor.run(self._asked(request), transcript.on_event)
+        execution = self._asked(request)
+        result = await self._executor.run(execution, transcript.on_event)
+        self._handlers.ended(execution, result)
         entries = transcript.finish(result)
         current, total = transcript.progress
         return self._answer(

@@ -7,16 +7,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qntx.errors import InvalidRequest, MissingField
+from qntx.errors import InvalidRequest, InvalidScript, MissingField
 from qntx.model.execution import Execution, Limits, Mode
 from qntx.plugin.fields import Fields
+from qntx.script import declarations, triggers
 
 SECONDS_LEAST, SECONDS_MOST = 0.001, 86_400
 FILE_BYTES_MAX = 10 * 1024 * 1024
 
 
 def execute(fields: Fields, execution_id: str, limits: Limits) -> Execution:
-    return _asked(fields, execution_id, limits, code=fields.required_text("content", "code"))
+    return prepared(_asked(fields, execution_id, limits, code=fields.required_text("content", "code")))
+
+
+def prepared(execution: Execution) -> Execution:
+    """The run with the call that its code asks for: of the decorated function that fits, or of `main`."""
+    try:
+        declared = declarations.read(execution.code)
+    except InvalidScript:
+        return execution  # running it says what is wrong, with a traceback
+    function = triggers.chosen(declared, execution.upstream)
+    if function is None:
+        return execution
+    return replace(execution, call=function.name, call_with=triggers.arguments(function, execution.upstream))
 
 
 def evaluate(fields: Fields, execution_id: str, limits: Limits) -> Execution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from qntx.model.execution import Execution, Limits
@@ -29,7 +29,7 @@ class State(Protocol):
 
     def health(self) -> dict[str, str]: ...
 
-    def handlers(self) -> list[Mapping[str, Any]]: ...
+    def handlers(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 class Routes:
@@ -112,7 +112,7 @@ class Routes:
         return answer({"healthy": self._state.healthy, "details": self._state.health()})
 
     async def _handlers(self, _request: Request) -> Response:
-        return answer({"handlers": self._state.handlers()})
+        return answer({"handlers": list(self._state.handlers())})
 
     async def _metrics(self, _request: Request) -> Response:
         text = self._executor.metrics.text(self._executor.describe())

@@ -20,13 +20,13 @@ from qntx.plugin import config, listening
 from qntx.plugin.arguments import Arguments
 from qntx.plugin.domain import DomainServicer
 from qntx.plugin.executor import Executor
+from qntx.plugin.handlers import Handlers
 from qntx.plugin.interceptors import ErrorsToStatus, TokenRequired
 from qntx.plugin.lifecycle import Lifecycle, force_end_later
 from qntx.plugin.metrics import Metrics
 from qntx.plugin.python import PythonServicer
 from qntx.plugin.runs import Runs
 from qntx.plugin.runtime import RuntimeServicer
-from qntx.plugin.unhandled import NoHandlers
 from qntx.protocol import domain_pb2, python_pb2, runtime_pb2
 from qntx.wire.services import SERVER_OPTIONS, add_service
 
@@ -50,9 +50,12 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         stack.push_async_callback(executor.aclose)
         runs = Runs(executor)
         stack.push_async_callback(runs.aclose)
+        handlers = Handlers(variant.name, variant.version, lambda: executor.host)
+        looking = asyncio.get_running_loop().create_task(handlers.keep_looking())
+        stack.callback(looking.cancel)
         server = _server(arguments)
         port = listening.bind(server, arguments)
-        healths = _add_services(server, executor, runs, lifecycle)
+        healths = _add_services(server, executor, handlers, runs, lifecycle)
         await server.start()
         stack.push_async_callback(server.stop, GRACE_SECONDS)
         print(f"QNTX_PLUGIN_PORT={port}", flush=True)
@@ -72,9 +75,11 @@ def _server(arguments: Arguments) -> grpc.aio.Server:
     return grpc.aio.server(interceptors=[*interceptors, ErrorsToStatus()], options=SERVER_OPTIONS)
 
 
-def _add_services(server: grpc.aio.Server, executor: Executor, runs: Runs, lifecycle: Lifecycle) -> Any:
+def _add_services(
+    server: grpc.aio.Server, executor: Executor, handlers: Handlers, runs: Runs, lifecycle: Lifecycle
+) -> Any:
     servicers = (
-        DomainServicer(executor, NoHandlers(executor.variant.name), lifecycle),
+        DomainServicer(executor, handlers, lifecycle),
         PythonServicer(executor),
         RuntimeServicer(executor, runs),
     )
