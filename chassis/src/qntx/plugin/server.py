@@ -55,7 +55,8 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         stack.callback(looking.cancel)
         server = _server(arguments)
         port = listening.bind(server, arguments)
-        healths = _add_services(server, executor, handlers, runs, lifecycle)
+        domain = DomainServicer(executor, handlers, lifecycle)
+        healths = await _add_services(server, domain, PythonServicer(executor), RuntimeServicer(executor, runs))
         await server.start()
         stack.push_async_callback(server.stop, GRACE_SECONDS)
         print(f"QNTX_PLUGIN_PORT={port}", flush=True)
@@ -75,20 +76,14 @@ def _server(arguments: Arguments) -> grpc.aio.Server:
     return grpc.aio.server(interceptors=[*interceptors, ErrorsToStatus()], options=SERVER_OPTIONS)
 
 
-def _add_services(
-    server: grpc.aio.Server, executor: Executor, handlers: Handlers, runs: Runs, lifecycle: Lifecycle
-) -> Any:
-    servicers = (
-        DomainServicer(executor, handlers, lifecycle),
-        PythonServicer(executor),
-        RuntimeServicer(executor, runs),
-    )
+async def _add_services(server: grpc.aio.Server, *servicers: object) -> Any:
+    """Serve these, health checking and reflection; returns the health checking."""
     for service, servicer in zip(_SERVICES, servicers, strict=True):
         add_service(server, service, servicer)
     healths = health.aio.HealthServicer()  # type: ignore[attr-defined]  # its stubs do not know it
     add_service(server, health_pb2.DESCRIPTOR.services_by_name["Health"], healths)
     names = [service.full_name for service in _SERVICES]
     for name in ("", *names):
-        asyncio.get_running_loop().create_task(healths.set(name, health_pb2.HealthCheckResponse.SERVING))
+        await healths.set(name, health_pb2.HealthCheckResponse.SERVING)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     return healths
