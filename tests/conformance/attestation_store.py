@@ -305,6 +305,15 @@ class AttestationStoreSuite:
         assert await store.get(FOREIGN.id) == FOREIGN
         assert await store.position() == 1
 
+    async def test_an_unsigned_attestation_is_signed_when_it_is_put(self, store: AttestationStore) -> None:
+        await store.put(replace(FOREIGN, signature=b"", signer_did=""))
+
+        kept = await store.get(FOREIGN.id)
+
+        assert kept is not None
+        assert kept.signer_did == KEY.did
+        assert verify(kept)
+
     async def test_an_attestation_put_without_times_gets_them(self, store: AttestationStore) -> None:
         await store.put(replace(FOREIGN, timestamp_ms=0, created_at_ms=0))
 

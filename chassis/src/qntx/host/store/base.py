@@ -29,7 +29,10 @@ class AttestationStore(Protocol):
         """The same for several, all or none, in order."""
 
     async def put(self, attestation: Attestation) -> bool:
-        """Keep an attestation that already has its id, signature and all. False where that id is kept already."""
+        """Keep an attestation that already has its id. False where that id is kept already.
+
+        Its signature stays as it is, whosever it is; an unsigned one is signed as a draft would be.
+        """
 
     async def get(self, attestation_id: str) -> Attestation | None: ...
 

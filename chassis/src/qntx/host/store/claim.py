@@ -25,8 +25,8 @@ class Signer(Protocol):
 
 
 def signed(attestation: Attestation, signer: Signer | None) -> Attestation:
-    """The same with the signer's signature; without a signer, unsigned."""
-    if signer is None:
+    """The same with the signer's signature; where there is no signer, or one before it, as it is."""
+    if signer is None or attestation.signature:
         return attestation
     return replace(attestation, signature=signer.sign(signed_text(attestation)), signer_did=signer.did)
 

@@ -64,7 +64,7 @@ class MemoryStore:
         return added
 
     async def put(self, attestation: Attestation) -> bool:
-        admitted = readmit(attestation, self._now_ms())
+        admitted = signed(readmit(attestation, self._now_ms()), self._signer)
         if admitted.id in self._by_id:
             return False
         self._keep(admitted)

@@ -88,7 +88,7 @@ class SQLiteStore:
         return added
 
     async def put(self, attestation: Attestation) -> bool:
-        admitted = readmit(attestation, self._numbers.now_ms())
+        admitted = signed(readmit(attestation, self._numbers.now_ms()), self._signer)
         position = await self._open_writer.submit(lambda connection: self._insert_given(connection, admitted))
         self._announce(position)
         return position > 0

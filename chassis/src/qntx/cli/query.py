@@ -1,0 +1,90 @@
+"""Asks for attestations: `qntx query --predicate gc`, and follows them as they arrive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qntx.cli import client
+
+COLUMNS = ("id", "timestamp", "subjects", "predicates", "contexts", "actors", "source", "attributes")
+SHOWN = 200
+"""Characters of a cell."""
+
+
+@click.command("query")
+@click.argument("subjects", nargs=-1)
+@click.option("--predicate", "-p", "predicates", multiple=True, help="Any of these. May be repeated.")
+@click.option("--context", "-c", "contexts", multiple=True, help="Any of these. May be repeated.")
+@click.option("--actor", "-a", "actors", multiple=True, help="Any of these. May be repeated.")
+@click.option("--since", help="2026-01-15, 2026-01-15T09:30:00Z, '3 days ago', 90m, yesterday.")
+@click.option("--until", help="The same.")
+@click.option("--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
+@click.option("--follow", "-f", is_flag=True, help="Print what arrives from now on, until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, a line for each.")
+def command(
+    subjects: Sequence[str],
+    predicates: Sequence[str],
+    contexts: Sequence[str],
+    actors: Sequence[str],
+    since: str | None,
+    until: str | None,
+    limit: int,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Show attestations, newest first: of any of the SUBJECTS, and of every other kind of term that is given."""
+    asked: dict[str, Any] = {
+        "subjects": subjects,
+        "predicates": predicates,
+        "contexts": contexts,
+        "actors": actors,
+        "since": since,
+        "until": until,
+    }
+    with client.find() as host:
+        if follow:
+            _follow(host, asked, as_json)
+            return
+        found = host.get("/api/attestations", limit=limit, **asked)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _table(found)
+
+
+def _follow(host: client.Client, asked: Mapping[str, Any], as_json: bool) -> None:
+    params = {name: value for name, value in asked.items() if value} | {"kinds": "attestation"}
+    for kind, record in host.events("GET", f"/api/events?{urlencode(params, doseq=True)}"):
+        if kind == "attestation":
+            click.echo(json.dumps(record, ensure_ascii=False) if as_json else "  ".join(_cells(record)))
+
+
+def _table(found: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(*COLUMNS)
+    for record in found:
+        table.add_row(*map(Text, _cells(record)))
+    Console().print(table)
+    if not found:
+        click.echo("Nothing matches.", err=True)
+
+
+def _cells(record: Mapping[str, Any]) -> Iterable[str]:
+    for column in COLUMNS:
+        value = record.get(column) or ""
+        if isinstance(value, dict):
+            value = json.dumps(value, ensure_ascii=False)
+        text = printable(", ".join(value) if isinstance(value, list) else value)
+        yield text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Whoever attested it chose the text: nothing of it may steer the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
