@@ -20,6 +20,8 @@ COMMANDS = {
     "up": ("qntx.cli.up", "Start the host and its plugins."),
     "run": ("qntx.cli.run", "Run a Python file, or standard input, under a glyph."),
     "eval": ("qntx.cli.eval", "Print the value of a Python expression."),
+    "attest": ("qntx.cli.attest", "Attest something."),
+    "query": ("qntx.cli.query", "Show attestations, and follow them as they arrive."),
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),

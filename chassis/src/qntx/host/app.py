@@ -13,8 +13,9 @@ import structlog
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
-from qntx.host.api import health, plugins, proxy, python
+from qntx.host.api import attestations, events, health, plugins, proxy, python
 from qntx.host.config import Config
+from qntx.host.events import Hub
 from qntx.host.executor import Executor
 from qntx.host.home import Home
 from qntx.host.plugins.configuring import Configuring, settings
@@ -45,6 +46,7 @@ class Host:
         self._stack = AsyncExitStack()
         self.registry = Registry()
         self.executor = Executor(self.registry, config.host.default_provider)
+        self.hub = Hub()
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -82,6 +84,8 @@ class Host:
             routers = [
                 health.router(self.registry),
                 python.router(self.executor),
+                attestations.router(store),
+                events.router(store, self.hub),
                 plugins.router(self.registry, manager, configuring),
                 proxy.router(self.registry),
             ]
