@@ -10,6 +10,7 @@ ChassisError
         InvalidScript
             MissingField
         NotFound
+            NoIngestScript
             UnknownGlyph
             UnknownHandler
         NotPermitted
@@ -85,6 +86,16 @@ class InvalidScript(Refused):
 
 class NotFound(Refused):
     """There is no such thing."""
+
+
+class NoIngestScript(NotFound):
+    """No script takes this type of input, and no handler has that name."""
+
+    def __init__(self, type_: str, near: Collection[str] = ()) -> None:
+        nearest = f" Nearest: {', '.join(near)}." if near else ""
+        super().__init__(f"No ingest script '{type_}' found. Create one using Python glyph.{nearest}")
+        self.type = type_
+        self.near = tuple(near)
 
 
 class UnknownGlyph(NotFound):

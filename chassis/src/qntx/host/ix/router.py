@@ -1,0 +1,83 @@
+"""Which job does an `ix` command stand for?"""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+
+from qntx.errors import NoIngestScript, NotFound
+from qntx.host.ix.parser import Command, parse_line
+from qntx.host.ix.scripts import Scripts
+from qntx.host.plugins.registry import Registry
+from qntx.host.plugins.router import route
+from qntx.model.ingest import IngestScript
+from qntx.model.job import JobDraft
+
+TIMEOUT_SECONDS = 3600.0
+NEAR_MAX = 3
+
+
+class Router:
+    """First a published script of that type, then a bundled one, then a handler of that name."""
+
+    def __init__(self, scripts: Scripts, registry: Registry, default_provider: str = "") -> None:
+        self._scripts = scripts
+        self._registry = registry
+        self._default_provider = default_provider
+
+    async def resolve_line(self, line: str) -> JobDraft:
+        return await self.resolve(parse_line(line))
+
+    async def resolve(self, command: Command, version: int | None = None) -> JobDraft:
+        """The job to enqueue. Raises NoIngestScript with the nearest names there are."""
+        try:
+            script = await self._scripts.get(command.type, version)
+        except NotFound:
+            if version is not None:
+                raise
+            return await self._handler(command)
+        return JobDraft(
+            handler_name=f"{self._provider(script)}/{self._provider(script)}.script",
+            payload_json=json.dumps(_payload(command, script)).encode(),
+            source=f"ix {command.type} {command.source}".rstrip(),
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+
+    async def _handler(self, command: Command) -> JobDraft:
+        announced = {
+            handler.removeprefix(f"{plugin.name}."): f"{plugin.name}/{handler}"
+            for plugin in self._registry
+            if plugin.announced is not None
+            for handler in plugin.announced.handler_names
+        }
+        announced = {name: full for name, full in announced.items() if name != "script" and not name.startswith("__")}
+        if command.type in announced:
+            payload = {"input": command.source, "arguments": list(command.inputs), **_optional(command)}
+            return JobDraft(
+                handler_name=announced[command.type],
+                payload_json=json.dumps(payload).encode(),
+                source=f"ix {command.type} {command.source}".rstrip(),
+                timeout_seconds=TIMEOUT_SECONDS,
+            )
+        known = [script.name for script in await self._scripts.list()] + list(announced)
+        raise NoIngestScript(command.type, get_close_matches(command.type, known, NEAR_MAX))
+
+    def _provider(self, script: IngestScript) -> str:
+        return route(script.glyph or "py", self._registry.providers(), self._default_provider)
+
+
+def _payload(command: Command, script: IngestScript) -> dict[str, object]:
+    """`script_code`, `script_type` and `input` are what every python.script job has always had."""
+    return {
+        "script_code": script.code,
+        "script_type": script.name,
+        "input": command.source,
+        "inputs": list(command.inputs),
+        "version": script.version,
+        "needs": list(script.needs),
+        **_optional(command),
+    }
+
+
+def _optional(command: Command) -> dict[str, object]:
+    return {"options": command.options} if command.options else {}

@@ -1,0 +1,122 @@
+"""An ingest script: code published under the name of the kind of input it takes, each publication a version.
+
+Published, it is one attestation that both documented questions find: subject `script:ingest:{name}`, predicates
+`defines` and `handles`, contexts `python` and `{name}-ingestion`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qntx.errors import InvalidRequest
+from qntx.model.attestation import Attestation, Draft, Filter
+
+SUBJECT = "script:ingest:"
+DEFINES = "defines"
+HANDLES = "handles"
+WITHDRAWN = "withdrawn"
+"""The predicate that takes a name out of use; a later publication brings it back as the next version."""
+
+NAME = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestScript:
+    """A published version, or one that came with a variant: then it has no id and is version 0."""
+
+    name: str
+    code: str
+    version: int
+    id: str = ""
+    language: str = "python"
+    glyph: str = ""
+    created_by: str = ""
+    description: str = ""
+    needs: tuple[str, ...] = ()
+    """What it may use beyond a plain run: `network`, `subprocess`, `files`."""
+    created_at_ms: int = 0
+
+
+def check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise InvalidRequest("name", f"{name!r} is not lower-case letters, digits and hyphens, such as 'csv'")
+
+
+def publication(script: IngestScript) -> Draft:
+    """The claim that publishes this version."""
+    return Draft(
+        subjects=[SUBJECT + script.name],
+        predicates=[DEFINES, HANDLES],
+        contexts=["python", f"{script.name}-ingestion"],
+        attributes={
+            "code": script.code,
+            "language": script.language,
+            "version": script.version,
+            "created_by": script.created_by,
+            "glyph": script.glyph,
+            "description": script.description,
+            "needs": list(script.needs),
+        },
+    )
+
+
+def withdrawal(name: str, version: int) -> Draft:
+    """The claim that takes a name out of use, after that version."""
+    return Draft(
+        subjects=[SUBJECT + name],
+        predicates=[WITHDRAWN],
+        contexts=["python", f"{name}-ingestion"],
+        attributes={"version": version},
+    )
+
+
+def publications_of(name: str) -> Filter:
+    return Filter(subjects=[SUBJECT + name], predicates=[DEFINES, WITHDRAWN])
+
+
+ALL_PUBLICATIONS = Filter(predicates=[DEFINES, WITHDRAWN], contexts=["python"])
+
+
+def name_of(claim: Attestation) -> str:
+    """The ingest script it is about; empty where it is about something else."""
+    about = next((subject for subject in claim.subjects if subject.startswith(SUBJECT)), "")
+    return about.removeprefix(SUBJECT)
+
+
+def is_withdrawal(claim: Attestation) -> bool:
+    return WITHDRAWN in claim.predicates
+
+
+def version_of(claim: Attestation) -> int:
+    """Numbers come back from some stores as floats; a publication that names no version is the first."""
+    version = claim.attributes.get("version")
+    return int(version) if isinstance(version, int | float) and version >= 1 else 1
+
+
+def published(claim: Attestation) -> IngestScript | None:
+    """The script that a claim publishes; None where it carries no code."""
+    told: Mapping[str, Any] = claim.attributes
+    name, code = name_of(claim), told.get("code")
+    if is_withdrawal(claim) or not name or not isinstance(code, str):
+        return None
+    needs = told.get("needs")
+    return IngestScript(
+        name=name,
+        code=code,
+        version=version_of(claim),
+        id=claim.id,
+        language=_text(told, "language", "python"),
+        glyph=_text(told, "glyph"),
+        created_by=_text(told, "created_by"),
+        description=_text(told, "description"),
+        needs=tuple(need for need in needs if isinstance(need, str)) if isinstance(needs, list) else (),
+        created_at_ms=claim.created_at_ms,
+    )
+
+
+def _text(told: Mapping[str, Any], key: str, default: str = "") -> str:
+    value = told.get(key)
+    return value if isinstance(value, str) else default
