@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from qntx.engine.worker import Exit, Worker
@@ -19,6 +20,10 @@ from qntx.worker.sandbox.policy import Policy
 READY_SECONDS = 20.0
 CLOSE_SECONDS = 2.0
 DESCRIPTORS = 4
+
+_PACKAGES = Path(__file__).parents[2]
+# Last on the path, so that it finds our package wherever that lies and hides nothing.
+_ZYGOTE = "import sys; sys.path.append(sys.argv[2]); from qntx.worker.zygote import main; main(int(sys.argv[1]))"
 
 
 class Zygote:
@@ -52,7 +57,7 @@ class Zygote:
 
     def _launch(self, control: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-sPB", "-X", "utf8", "-m", "qntx.worker.zygote", str(control)],
+            [sys.executable, "-sPB", "-X", "utf8", "-c", _ZYGOTE, str(control), str(_PACKAGES)],
             pass_fds=[control],
             env=dict(self._environment),
             stdin=subprocess.DEVNULL,

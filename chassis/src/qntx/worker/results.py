@@ -1,11 +1,215 @@
-"""A script's value as JSON that keeps what it can and says what it could not."""
+"""A script's value as JSON: what JSON has no word for becomes the nearest thing that it has.
+
+| value | becomes |
+|---|---|
+| None, bool, str, int of any size, finite float | itself |
+| NaN, infinity, pandas NaT and NA | null |
+| Decimal, Fraction, complex, UUID, paths, IP addresses | text |
+| datetime, date, time, numpy datetime64 | ISO 8601 text; a timedelta is its seconds |
+| bytes, bytearray, memoryview | base64 text |
+| mapping | object; keys become text |
+| list, tuple, deque, range; set in sorted order where it can be sorted | array |
+| Enum | its value |
+| dataclass | object of its fields |
+| numpy scalar, array | number, nested array |
+| pandas DataFrame | object of columns, dtypes, index, data (an array a column), rows |
+| pandas Series, Index | object of name, dtype, index, data; array |
+| Biopython Seq; SeqRecord | its letters; object of id, name, description, seq |
+| anything else, and what contains itself | its repr, cut at 10,000 characters |
+
+A result longer than 32 MiB as JSON is replaced by an object that says so: truncated, bytes, type, repr.
+numpy, pandas and Biopython are known by their modules being loaded; none is imported here.
+"""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import datetime
 import json
+import math
+import sys
+from collections import deque
+from collections.abc import Mapping, Set
+from enum import Enum
 from typing import Any
+
+RESULT_BYTES_MAX = 32 * 1024 * 1024
+REPR_CHARACTERS_MAX = 10_000
+ORJSON_TEXT_MAX = 1024 * 1024
+DEPTH_MAX = 200
+_SEQUENCES = (list, tuple, deque, range)
+_EPOCHLESS = (datetime.datetime, datetime.date, datetime.time)
 
 
 def encode(value: Any) -> bytes:
     """The value as JSON."""
-    return json.dumps(value, ensure_ascii=False, default=repr).encode("utf-8", "replace")
+    encoded = _quick(value)
+    if encoded is None:
+        encoded = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    if len(encoded) <= RESULT_BYTES_MAX:
+        return encoded
+    notice = {"truncated": True, "bytes": len(encoded), "type": type(value).__name__, "repr": _repr(value)}
+    return json.dumps(notice, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def plain(value: Any) -> Any:
+    """The value in nothing but what JSON has."""
+    return _plain(value, ())
+
+
+def _quick(value: Any) -> bytes | None:
+    """With orjson where the variant has it, for what it writes as we would."""
+    orjson = sys.modules.get("orjson")
+    if orjson is None or (isinstance(value, str) and len(value) > ORJSON_TEXT_MAX):
+        return None
+    try:
+        encoded: bytes = orjson.dumps(value, default=_arrays, option=orjson.OPT_SERIALIZE_NUMPY)
+    except (TypeError, ValueError):
+        return None
+    return encoded
+
+
+def _arrays(value: Any) -> Any:
+    """Frames as columns of arrays that orjson writes without a Python object for each number."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame) and all(map(_is_number, value.dtypes)):
+        return {
+            "columns": [str(column) for column in value.columns],
+            "dtypes": [str(dtype) for dtype in value.dtypes],
+            "index": plain(value.index),
+            "data": [value.iloc[:, position].to_numpy() for position in range(len(value.columns))],
+            "rows": len(value),
+        }
+    raise TypeError("not quick")
+
+
+def _is_number(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "O") in "iuf"
+
+
+def _plain(value: Any, above: tuple[int, ...]) -> Any:
+    if value is None or isinstance(value, (bool, str)):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, Enum):
+        return _plain(value.value, above)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if id(value) in above or len(above) > DEPTH_MAX:
+        return _repr(value)
+    return _composed(value, (*above, id(value)))
+
+
+def _composed(value: Any, above: tuple[int, ...]) -> Any:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(each, above) for key, each in value.items()}
+    if isinstance(value, _SEQUENCES):
+        return [_plain(each, above) for each in value]
+    if isinstance(value, Set):
+        return [_plain(each, above) for each in _ordered(value)]
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name, None), above) for item in dataclasses.fields(value)}
+    return _foreign(value, above)
+
+
+def _foreign(value: Any, above: tuple[int, ...]) -> Any:
+    """Values of libraries, as far as they are loaded."""
+    for name, convert in (("numpy", _numpy), ("pandas", _pandas), ("Bio.Seq", _biopython)):
+        module = sys.modules.get(name)
+        if module is not None:
+            converted = convert(module, value, above)
+            if converted is not _UNKNOWN:
+                return converted
+    if isinstance(value, _EPOCHLESS):
+        return value.isoformat()
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in ("decimal", "fractions", "uuid", "pathlib", "ipaddress"):
+        return str(value)
+    return str(value) if kind is complex else _repr(value)
+
+
+_UNKNOWN: Any = object()
+
+
+def _numpy(numpy: Any, value: Any, above: tuple[int, ...]) -> Any:
+    if isinstance(value, numpy.ndarray):
+        if value.dtype.kind in "Mm":
+            return [_plain(each, above) for each in value] if value.ndim else _plain(value[()], above)
+        return _plain(value.tolist(), above)
+    if isinstance(value, numpy.datetime64):
+        return None if numpy.isnat(value) else str(value)
+    if isinstance(value, numpy.timedelta64):
+        return None if numpy.isnat(value) else float(value / numpy.timedelta64(1, "s"))
+    if isinstance(value, numpy.generic):
+        item = value.item()
+        return _repr(value) if isinstance(item, numpy.generic) else _plain(item, above)
+    return _UNKNOWN
+
+
+def _pandas(pandas: Any, value: Any, above: tuple[int, ...]) -> Any:
+    if not hasattr(pandas, "DataFrame"):
+        return _UNKNOWN
+    if value is pandas.NaT or value is pandas.NA:
+        return None
+    if isinstance(value, pandas.DataFrame):
+        return {
+            "columns": [_plain(column, above) for column in value.columns],
+            "dtypes": [str(dtype) for dtype in value.dtypes],
+            "index": _plain(value.index, above),
+            "data": [_plain(value.iloc[:, position].tolist(), above) for position in range(len(value.columns))],
+            "rows": len(value),
+        }
+    if isinstance(value, pandas.Series):
+        return {
+            "name": _plain(value.name, above),
+            "dtype": str(value.dtype),
+            "index": _plain(value.index, above),
+            "data": _plain(value.tolist(), above),
+        }
+    if isinstance(value, pandas.Index):
+        return _plain(value.tolist(), above)
+    if isinstance(value, (pandas.Period, pandas.Interval)):
+        return str(value)
+    return _UNKNOWN
+
+
+def _biopython(seq: Any, value: Any, _above: tuple[int, ...]) -> Any:
+    if isinstance(value, (seq.Seq, seq.MutableSeq)):
+        return str(value)
+    record = sys.modules.get("Bio.SeqRecord")
+    if record is not None and isinstance(value, record.SeqRecord):
+        seq_text = None if value.seq is None else str(value.seq)
+        return {"id": value.id, "name": value.name, "description": value.description, "seq": seq_text}
+    return _UNKNOWN
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return str(key)
+    if isinstance(key, Enum):
+        return _key(key.value)
+    if key is None or isinstance(key, (bool, int, float)):
+        return json.dumps(key)
+    converted = plain(key)
+    return converted if isinstance(converted, str) else json.dumps(converted)
+
+
+def _ordered(values: Set[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:
+        return list(values)
+
+
+def _repr(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception as fault:
+        text = f"<{type(value).__name__} whose repr raised {type(fault).__name__}>"
+    return text if len(text) <= REPR_CHARACTERS_MAX else text[:REPR_CHARACTERS_MAX] + "..."

@@ -16,6 +16,7 @@ from qntx.script import context
 from qntx.script.context import Context
 from qntx.script.records import as_upstream
 from qntx.worker import frames, source
+from qntx.worker.displays import is_rich, open_figures, to_bundle
 from qntx.worker.failure import Failure, failure_of
 from qntx.worker.line import Line
 from qntx.worker.namespace import Namespace, short_repr
@@ -53,7 +54,12 @@ def _execute(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last
         evaluator.close()
         if last:
             _finish_threads()
-        value = namespace.names.get("_result", value) if not order["call"] else value
+        if is_rich(value):
+            line.tell("display", to_bundle(value))
+        for figure in open_figures():
+            line.tell("display", figure)
+        if not order["call"]:
+            value = namespace.names.get("_result", value)
     except BaseException as raised:
         failed = failure_of(raised, filename)
         if failed is not None:
@@ -70,6 +76,7 @@ def _enter(order: Mapping[str, Any], line: Line, namespace: Namespace) -> None:
         upstream=order["upstream"],
         script_name=order["filename"],
         source=order["code"],
+        to_bundle=to_bundle,
     )
     context.enter(run)
     namespace.give(script.injected(run))

@@ -1,7 +1,7 @@
 """The zygote: imports what a variant preloads, once, and forks a worker whenever the engine asks.
 
-Run as `python -sPB -m qntx.worker.zygote DESCRIPTOR` with one end of a SOCK_SEQPACKET pair. Single-threaded, or fork
-would not be safe; the standard library only, or every worker would carry the plugin.
+A process of its own, started with one end of a SOCK_SEQPACKET pair. Single-threaded, or fork would not be safe; the
+standard library only, or every worker would carry the plugin.
 
     engine to zygote    the configuration; then one message for each worker wanted
     zygote to engine    ready; then for each worker its pid with channel, stdout, stderr and pidfd, later how it ended
@@ -31,6 +31,7 @@ import traceback  # noqa: E402
 from typing import Any  # noqa: E402
 
 from qntx.worker.child import Descriptors, live  # noqa: E402
+from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
 from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
@@ -47,8 +48,7 @@ class Zygote:
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
-        configuration = json.loads(self._control.recv(MESSAGE_BYTES_MAX))
-        self._prepare(configuration)
+        self._prepare(json.loads(self._receive()))
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wake_read, select.POLLIN)
@@ -58,7 +58,7 @@ class Zygote:
                     os.read(self._wake_read, 4096)
                     self._reap()
                     continue
-                message = self._control.recv(MESSAGE_BYTES_MAX)
+                message = self._receive()
                 if not message:
                     return
                 self._fork(json.loads(message))
@@ -69,6 +69,7 @@ class Zygote:
         os.chdir("/")
         started = time.monotonic()
         paths = readable([*_python_paths(), *configuration["readable_paths"]])
+        quiet_show()
         walls, primitives = ladder.climb(paths, configuration["scratch"], configuration["sandbox_max"])
         failed = _preload(configuration["preload"])
         self._walls = walls.raised()
@@ -111,6 +112,13 @@ class Zygote:
         ours.close()
         for descriptor in (stdout_read, stdout_write, stderr_read, stderr_write, pidfd):
             os.close(descriptor)
+
+    def _receive(self) -> bytes:
+        """The engine's next message; nothing where it is gone."""
+        try:
+            return self._control.recv(MESSAGE_BYTES_MAX)
+        except ConnectionResetError:
+            return b""
 
     def _reap(self) -> None:
         while True:
@@ -175,5 +183,6 @@ def _preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
-if __name__ == "__main__":
-    Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
+def main(control: int) -> None:
+    """Serve the engine at the other end of that descriptor until it hangs up."""
+    Zygote(socket.socket(fileno=control)).serve()

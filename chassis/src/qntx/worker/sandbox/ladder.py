@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from qntx.worker.sandbox import kernel, landlock, seccomp
@@ -27,7 +28,7 @@ class NoRung(Exception):
 
 def primitives() -> dict[str, str]:
     """Each means the kernel may offer: `yes`, or why not."""
-    found = {name: _tried(lambda flags=flags: kernel.unshare(flags)) for name, flags in _NAMESPACES.items()}
+    found = {name: _tried(partial(kernel.unshare, flags)) for name, flags in _NAMESPACES.items()}
     found["landlock"] = _tried(landlock.abi)
     if found["landlock"] == "yes":
         found["landlock"] = f"yes, ABI {landlock.abi()}"
@@ -50,7 +51,7 @@ def climb(paths: list[str], scratch_base: str, highest: str) -> tuple[Walls, Map
                 landlock_abi=landlock.abi() if found["landlock"].startswith("yes") else 0,
                 seccomp=found["seccomp"] == "yes",
             )
-            outcome = _tried(lambda walls=walls: _rehearse(walls))
+            outcome = _tried(partial(_rehearse, walls))
             found[f"{rung}{' as nobody' if drop else ''}"] = outcome
             if outcome == "yes":
                 return walls, found
