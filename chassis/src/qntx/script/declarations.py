@@ -191,9 +191,7 @@ def _arguments(ours: str, call: ast.Call, names: _Names) -> dict[str, Any]:
         try:
             given[name] = names.value(node)
         except (TypeError, ValueError, OverflowError, RecursionError):
-            fault = (
-                f"@{ours}: {name} is {ast.unparse(node)}, which can only be known by running the script; write it out"
-            )
+            fault = f"@{ours}: {name} is {ast.unparse(node)}, which only running the script would tell; write it out"
             raise InvalidScript(node.lineno, fault) from None
         if name in ("name", "description") and not isinstance(given[name], str | None):
             raise InvalidScript(node.lineno, f"@{ours}: {name} must be a text")

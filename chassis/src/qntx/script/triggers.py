@@ -56,16 +56,15 @@ def arguments(function: Function, upstream: Any) -> tuple[Any, ...]:
 
 def matches(watch: Watch, attestation: Mapping[str, Any]) -> bool:
     """As the watchers of the host match: any within a field, all of the fields, ASCII case ignored."""
-    return _any(watch.predicates, attestation.get("predicates")) and _any(watch.contexts, attestation.get("contexts"))
+    return contains_any(attestation.get("predicates"), watch.predicates) and contains_any(
+        attestation.get("contexts"), watch.contexts
+    )
 
 
-def _any(wanted: Iterable[str], given: Any) -> bool:
-    folded = {_folded(each) for each in wanted}
-    return not folded or any(isinstance(each, str) and _folded(each) in folded for each in given or ())
-
-
-def _folded(text: str) -> str:
-    return text.translate(_LOWER)
+def contains_any(given: Any, wanted: Iterable[str]) -> bool:
+    """Whether one of the wanted texts is among the given; true where none is wanted."""
+    folded = {each.translate(_LOWER) for each in wanted}
+    return not folded or any(isinstance(each, str) and each.translate(_LOWER) in folded for each in given or ())
 
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
