@@ -67,6 +67,8 @@ class JobDraft:
     retry: Retry = field(default_factory=Retry)
     parent_id: str = ""
     cost_estimate: float = 0.0
+    id: str = ""
+    """Chosen by the caller, so that asking twice makes one job. Empty: Pulse makes one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class JobFilter:
     handler_name: str = ""
     source: str = ""
     parent_id: str = ""
+    ingested_by: str = ""
+    """Jobs of `ix` with that type."""
 
 
 class Jobs(Protocol):

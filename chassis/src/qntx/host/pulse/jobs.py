@@ -93,7 +93,7 @@ class JobDesk:
     def _job(self, draft: JobDraft) -> Job:
         now_ms = self._now_ms()
         return Job(
-            id=asid("JB", draft.handler_name, draft.source, draft.parent_id, os.urandom(RANDOM_BYTES)),
+            id=draft.id or asid("JB", draft.handler_name, draft.source, draft.parent_id, os.urandom(RANDOM_BYTES)),
             handler_name=draft.handler_name,
             payload_json=draft.payload_json,
             source=draft.source,

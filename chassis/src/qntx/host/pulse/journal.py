@@ -31,9 +31,14 @@ class Journal:
         return found
 
     async def add(self, job: Job, *, once_per_source: bool) -> Job:
-        """Keep a new job; where one with its handler and source is active and only one may be, that one instead."""
+        """Keep a new job; where one with its handler and source is active and only one may be, that one instead.
+
+        A job whose id is kept already is that job.
+        """
 
         def work(connection: sqlite3.Connection) -> Job:
+            if known := tables.job(connection, job.id):
+                return known
             if once_per_source and (active := tables.active_job(connection, job.handler_name, job.source)):
                 return active
             tables.insert_job(connection, job)

@@ -186,6 +186,10 @@ def _conditions(wanted: JobFilter) -> tuple[list[str], list[str]]:
         if value := getattr(wanted, column):
             conditions.append(f"{column} = ?")
             values.append(value)
+    if wanted.ingested_by:
+        # Their source is what was typed.
+        conditions.append("(source = ? OR substr(source, 1, length(?)) = ?)")
+        values += [f"ix {wanted.ingested_by}", f"ix {wanted.ingested_by} ", f"ix {wanted.ingested_by} "]
     return conditions, values
 
 

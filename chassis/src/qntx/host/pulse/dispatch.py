@@ -1,0 +1,147 @@
+"""Runs Pulse's jobs in the plugins that announce their handlers."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from qntx.errors import NotFound, PluginUnavailable
+from qntx.host.plugins.client import PluginClient
+from qntx.host.plugins.registry import Plugin, Registry, State
+from qntx.host.pulse.api import Report
+from qntx.model.execution import Result
+from qntx.model.job import Job, JobOutcome, LogLine
+from qntx.protocol import domain_pb2, runtime_pb2
+from qntx.wire.execution import result_from_proto
+
+OUTPUT_STAGES = {"stdout": "info", "stderr": "error"}
+LINE_CHARACTERS_MAX = 4000
+
+
+class _JobRecord(msgspec.Struct):
+    """What ExecuteJob answers as its result."""
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PluginDispatcher:
+    """Implements `qntx.host.pulse.api.Dispatcher` over the running plugins."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def missing(self, handler_name: str) -> str:
+        name, _, handler = handler_name.partition("/")
+        try:
+            plugin = self._registry.get(name)
+        except NotFound as unknown:
+            return str(unknown)
+        if plugin.state is not State.RUNNING or plugin.announced is None:
+            return f"plugin {name!r} is {plugin.state.value}"
+        return "" if _announces(plugin, handler) else f"plugin {name!r} has no handler {handler!r}"
+
+    async def run(self, job: Job, report: Report) -> JobOutcome:
+        name, _, handler = job.handler_name.partition("/")
+        client = self._registry.get(name).reached()
+        if client.streams:
+            return await self._watched(client, job, handler, report)
+        return _outcome(
+            await client.execute_job(
+                domain_pb2.ExecuteJobRequest(
+                    job_id=job.id,
+                    handler_name=handler,
+                    payload=job.payload_json,
+                    timeout_secs=round(job.timeout_seconds) or None,
+                )
+            )
+        )
+
+    async def _watched(self, client: PluginClient, job: Job, handler: str, report: Report) -> JobOutcome:
+        request = runtime_pb2.RunJobRequest(
+            job_id=job.id,
+            # A run that was lost is begun again: a run of its own, not the one that was lost.
+            execution_id=f"{job.id}.{job.attempts}",
+            handler_name=handler,
+            payload=job.payload_json,
+            timeout_seconds=job.timeout_seconds or None,
+        )
+        lines = _Lines(report)
+        async with aclosing(client.run_job(request)) as events:
+            async for event in events:
+                kind = event.WhichOneof("event")
+                if kind == "end":
+                    lines.close()
+                    result = result_from_proto(event.end)
+                    version = self._registry.get(client.name).metadata.version
+                    return JobOutcome(
+                        result.success, result.result_json, result.error, (_summary(result),), plugin_version=version
+                    )
+                lines.take(kind, getattr(event, kind))
+        raise PluginUnavailable(f"plugin {client.name!r} ended the run without saying how it ended")
+
+
+class _Lines:
+    """A run's events, reported as lines and progress."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._partial: dict[str, bytes] = dict.fromkeys(OUTPUT_STAGES, b"")
+
+    def take(self, kind: str, value: Any) -> None:
+        if kind in OUTPUT_STAGES:
+            *whole, rest = (self._partial[kind] + value).split(b"\n")
+            self._partial[kind] = rest
+            for line in whole:
+                self._output(kind, line)
+        elif kind == "progress":
+            total = value.total if value.HasField("total") else None
+            self._report.progress(value.current, total, value.message)
+        elif kind == "log":
+            self._report.log(LogLine(value.timestamp_ms, value.level, value.message, "log", value.fields_json))
+
+    def close(self) -> None:
+        for kind, rest in self._partial.items():
+            if rest:
+                self._output(kind, rest)
+
+    def _output(self, kind: str, line: bytes) -> None:
+        text = line.decode(errors="replace")[:LINE_CHARACTERS_MAX]
+        self._report.log(LogLine(_now_ms(), OUTPUT_STAGES[kind], text, kind))
+
+
+def _announces(plugin: Plugin, handler: str) -> bool:
+    announced = plugin.announced
+    return announced is not None and handler in announced.handler_names
+
+
+def _summary(result: Result) -> LogLine:
+    text = f"{result.outcome.value} after {result.duration_ms:.0f} ms, {result.attestations} attestations"
+    facts = json.dumps({"cpu_ms": result.cpu_ms, "peak_rss_bytes": result.peak_rss_bytes})
+    return LogLine(_now_ms(), "info" if result.success else "error", text, "summary", facts)
+
+
+def _outcome(answer: domain_pb2.ExecuteJobResponse) -> JobOutcome:
+    result = b"null"
+    if answer.result:
+        try:
+            result = bytes(msgspec.json.decode(answer.result, type=_JobRecord).result)
+        except msgspec.MsgspecError:  # a plugin with a record of its own
+            result = json.dumps(answer.result.decode(errors="replace")).encode()
+    return JobOutcome(
+        success=answer.success,
+        result_json=result,
+        error=answer.error or ("" if answer.success else "the plugin did not say why"),
+        log=tuple(
+            LogLine(_now_ms(), entry.level, entry.message, entry.stage, entry.metadata) for entry in answer.log_entries
+        ),
+        cost=answer.cost_actual,
+        plugin_version=answer.plugin_version,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
