@@ -144,10 +144,8 @@ class Handlers:
         if now.fingerprint() == self._signalled:
             return
         await self._reschedule(now.periods())
-        await self._attest(
-            self._plugin, CHANGED, {"handlers": sorted(self._handlers), "announced": list(now.handler_names)}
-        )
-        self._signalled = now.fingerprint()
+        if await self._attest(self._plugin, CHANGED, {"handlers": sorted(self._handlers)}):
+            self._signalled = now.fingerprint()
 
     async def _reschedule(self, after: Mapping[str, int]) -> None:
         """Change the schedules of names the host knows. The others come with the next Initialize."""
@@ -171,7 +169,7 @@ class Handlers:
             await schedules.delete(schedule_id)
             await schedules.create(registered, seconds, None, metadata)
 
-    async def _attest(self, subject: str, predicate: str, attributes: Mapping[str, Any]) -> None:
+    async def _attest(self, subject: str, predicate: str, attributes: Mapping[str, Any]) -> bool:
         draft = {
             "subjects": [subject],
             "predicates": [predicate],
@@ -182,6 +180,8 @@ class Handlers:
             await self._host().ats.attest([json.dumps(draft, ensure_ascii=False).encode()], self._provenance)
         except ChassisError as refusal:
             _log.warning("%s of %s could not be attested: %s", predicate, subject, refusal)
+            return False
+        return True
 
     def _find(self, trigger: str) -> tuple[Handler, str]:
         """The handler that a name means, and the function of it, if the name says one."""
