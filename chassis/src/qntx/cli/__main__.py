@@ -7,6 +7,7 @@ is click's: `eval "$(_QNTX_COMPLETE=bash_source qntx)"`, or zsh_source, or fish_
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -70,6 +71,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 it could not be done, 2 the command line is wrong, 130 interrupted."""
+    # gRPC's own notes on connections that close are not for a person at a terminal.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         code = cli.main(args=arguments, prog_name="qntx", standalone_mode=False)
     except click.ClickException as error:

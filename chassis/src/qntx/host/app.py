@@ -78,7 +78,7 @@ class Host:
                 ats_store_endpoint=services.endpoint, auth_token=token, config=settings(plugin, config, home)
             )
 
-        manager = Manager(installed, self.registry, home, request, config.plugin.start_timeout_seconds)
+        manager = Manager(installed, self.registry, home, request, config.plugin)
         if self._serve:
             configuring = Configuring(config, home, self.registry, manager)
             routers = [

@@ -36,6 +36,10 @@ class PluginSection(msgspec.Struct, frozen=True, kw_only=True):
     start_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long a plugin may take to answer its first call.")
     ] = 10.0
+    health_interval_seconds: Annotated[
+        float,
+        Meta(gt=0, description="How often a plugin's health is asked for; unwell twice in a row, it is restarted."),
+    ] = 10.0
 
 
 class HostSection(msgspec.Struct, frozen=True, kw_only=True):

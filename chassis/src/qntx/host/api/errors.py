@@ -19,6 +19,17 @@ from qntx.wire.status import status_of
 
 RETRY_AFTER_SECONDS = 1
 UNKNOWN_FIELD = "unknown_field"
+MESSAGES = {
+    "missing": "is required",
+    "model_attributes_type": "must be a JSON object",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "dict_type": "must be a JSON object",
+}
+"""In a person's words, what pydantic says in a programmer's."""
 
 log = structlog.get_logger("qntx.host.api")
 
@@ -84,8 +95,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
         return fault(400, f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
     place, *path = (str(part) for part in first["loc"])
     field = first["ctx"]["field"] if first["type"] == UNKNOWN_FIELD else ".".join(path)
-    message = "is required" if first["type"] == "missing" else first["msg"]
-    return fault(400, f"{field or place}: {message}", field or None)
+    return fault(400, f"{field or place}: {MESSAGES.get(first['type'], first['msg'])}", field or None)
 
 
 async def _not_served(request: Request, error: HTTPException) -> JSONResponse:

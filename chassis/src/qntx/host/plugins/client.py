@@ -118,6 +118,11 @@ class PluginClient:
         finally:
             stream.cancel()
 
+    async def execute_job(self, request: domain_pb2.ExecuteJobRequest) -> domain_pb2.ExecuteJobResponse:
+        """Run one of its handlers. The plugin keeps the deadline."""
+        call: Awaitable[domain_pb2.ExecuteJobResponse] = self._domain.ExecuteJob(request)
+        return await self._call(call)
+
     async def cancel(self, execution_id: str) -> bool:
         request = runtime_pb2.CancelRequest(execution_id=execution_id)
         answer = await self._call(self._runtime.Cancel(request, timeout=CALL_TIMEOUT_SECONDS))

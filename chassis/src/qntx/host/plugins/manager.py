@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from qntx.host.config import PluginSection
 from qntx.host.home import Home
 from qntx.host.plugins.discovery import Installed
 from qntx.host.plugins.output import Output
@@ -24,10 +25,10 @@ class Manager:
         registry: Registry,
         home: Home,
         request: Callable[[str], domain_pb2.InitializeRequest],
-        start_timeout_seconds: float,
+        section: PluginSection,
     ) -> None:
         self._supervisors: Mapping[str, Supervisor] = {
-            one.name: self._supervisor(one, registry, home, request, start_timeout_seconds) for one in installed
+            one.name: self._supervisor(one, registry, home, request, section) for one in installed
         }
         self._registry = registry
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,9 +68,9 @@ class Manager:
         registry: Registry,
         home: Home,
         request: Callable[[str], domain_pb2.InitializeRequest],
-        start_timeout_seconds: float,
+        section: PluginSection,
     ) -> Supervisor:
         name = installed.name
         plugin = Plugin(name, Output(name, home.logs / f"{name}.log"))
         registry.add(plugin)
-        return Supervisor(plugin, installed, registry, lambda: request(name), start_timeout_seconds)
+        return Supervisor(plugin, installed, registry, lambda: request(name), section)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from qntx.errors import ChassisError, PluginUnavailable
+from qntx.host.config import PluginSection
 from qntx.host.plugins import restart
 from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.discovery import Installed
@@ -18,7 +19,6 @@ from qntx.host.plugins.launcher import STOP_TIMEOUT_SECONDS, Process, launch
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.protocol import domain_pb2
 
-HEALTH_INTERVAL_SECONDS = 10.0
 HEALTH_STRIKES = 2
 
 T = TypeVar("T")
@@ -35,13 +35,13 @@ class Supervisor:
         installed: Installed,
         registry: Registry,
         request: Callable[[], domain_pb2.InitializeRequest],
-        start_timeout_seconds: float,
+        section: PluginSection,
     ) -> None:
         self._plugin = plugin
         self._installed = installed
         self._registry = registry
         self._request = request
-        self._start_timeout_seconds = start_timeout_seconds
+        self._section = section
         self._restart = asyncio.Event()
 
     def restart(self) -> None:
@@ -112,7 +112,7 @@ class Supervisor:
         await process.announced()
         client = PluginClient(self._plugin.name, f"127.0.0.1:{process.port}")
         try:
-            self._plugin.metadata = await client.metadata(self._start_timeout_seconds)
+            self._plugin.metadata = await client.metadata(self._section.start_timeout_seconds)
         except BaseException:
             await client.close()
             raise
@@ -126,7 +126,7 @@ class Supervisor:
         strikes = 0
         while strikes < HEALTH_STRIKES:
             with suppress(TimeoutError):
-                async with asyncio.timeout(HEALTH_INTERVAL_SECONDS):
+                async with asyncio.timeout(self._section.health_interval_seconds):
                     await self._restart.wait()
                     return "asked to"
             strikes = 0 if await self._check_health() else strikes + 1
