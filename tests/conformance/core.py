@@ -52,6 +52,7 @@ class Core:
     """What would have brought the real core down."""
     delay_seconds: float = 0.0
     """Before each answer of the attestation store."""
+    refused_subjects: set[str] = field(default_factory=set)
     endpoints: dict[str, str] = field(default_factory=dict)
     _servers: list[grpc.aio.Server] = field(default_factory=list)
 
@@ -103,6 +104,8 @@ class Core:
             return ats.GenerateAttestationResponse(success=False, error=BAD_TOKEN)
         if not request.HasField("command"):
             return ats.GenerateAttestationResponse(success=False, error="command is nil")
+        if self.refused_subjects.intersection(request.command.subjects):
+            return ats.GenerateAttestationResponse(success=False, error="subject not wanted")
         return ats.GenerateAttestationResponse(success=True, attestation=self._create(request.command))
 
     async def BatchGenerateAndCreateAttestations(self, request: Any, _context: Any) -> Any:
