@@ -12,6 +12,9 @@ let
   inherit ((builtins.fromTOML (builtins.readFile ./pyproject.toml))) project;
   manifest = import ../variants/manifest.nix { inherit lib; };
 
+  # What package sets may lack. Theirs is taken where there is one.
+  ours.dbos = python.pkgs.callPackage ./dbos.nix { };
+
   # "uvicorn[standard]>=0.32" -> uvicorn and what its extra names.
   packagesOf =
     requirement:
@@ -19,7 +22,8 @@ let
       parts = builtins.match "([A-Za-z0-9._-]+)(\\[([a-z0-9,-]+)])?.*" requirement;
       attribute = manifest.normalise (builtins.elemAt parts 0);
       package =
-        python.pkgs.${attribute} or (throw "chassis/pyproject.toml: this package set has no Python package '${attribute}'");
+        python.pkgs.${attribute} or ours.${attribute}
+          or (throw "chassis/pyproject.toml: this package set has no Python package '${attribute}'");
       extras = lib.splitString "," (builtins.elemAt parts 2);
     in
     [ package ]

@@ -85,7 +85,9 @@ def _scripts(source: Path, root: Path) -> None:
             module, _, attribute = target.split("[")[0].strip().partition(":")
             first = attribute.split(".")[0]
             script = root / "bin" / name
-            script.write_text(f"#!{root}/bin/python3\nimport sys\nfrom {module} import {first}\nsys.exit({attribute}())\n")
+            script.write_text(
+                f"#!{root}/bin/python3\nimport sys\nfrom {module} import {first}\nsys.exit({attribute}())\n"
+            )
             script.chmod(0o755)
 
 

@@ -55,12 +55,15 @@ let
     init = items: genList (elemAt items) (length items - 1);
     take = count: items: genList (elemAt items) (lib.min count (length items));
     toList = value: if lib.isList value then value else [ value ];
+    # Looks no further than it must.
     findFirst =
       wanted: default: items:
-      let
-        found = filter wanted items;
-      in
-      if found == [ ] then default else lib.head found;
+      if items == [ ] then
+        default
+      else if wanted (lib.head items) then
+        lib.head items
+      else
+        lib.findFirst wanted default (builtins.tail items);
     unique = foldl' (seen: item: if lib.elem item seen then seen else seen ++ [ item ]) [ ];
     flatten = value: if lib.isList value then lib.concatMap lib.flatten value else [ value ];
     sort = builtins.sort;
@@ -90,6 +93,7 @@ let
     toInt = text: builtins.fromJSON text;
 
     # Strings
+    boolToString = value: if value then "true" else "false";
     optionalString = condition: text: if condition then text else "";
     concatMapStringsSep =
       separator: f: items:
@@ -161,5 +165,8 @@ let
       in
       prev // overlay final prev;
   };
+
+  # Modules are handed the whole of it.
+  whole = lib // import ./modules.nix { lib = whole; };
 in
-lib // import ./modules.nix { inherit lib; }
+whole

@@ -1,6 +1,6 @@
 """Write requirements.txt: each wheel the stand-in may use, by name, version and sha256.
 
-usage: python tests/nix/standin/lock.py          needs uv; resolves through the index that uv is configured with
+usage: python tests/nix/standin/lock.py [--upgrade]      needs uv; resolves through the index that uv is configured with
 
 One file serves every interpreter from Python 3.11 on; where versions differ, markers say so. Run it after a change of
 dependencies in chassis/pyproject.toml or of a manifest.
@@ -38,12 +38,14 @@ def main() -> None:
     compile_ = [
         *("uv", "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11"),
         *("--generate-hashes", "--only-binary", ":all:", "--no-emit-index-url", "--no-annotate", "--no-header"),
+        # What is pinned there stays pinned as long as it will do.
+        *("--output-file", str(OUT)),
+        *sys.argv[1:],
     ]
-    done = subprocess.run(compile_, input="\n".join(asked()), text=True, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(compile_, input="\n".join(asked()), text=True, stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
         sys.exit(done.returncode)
-    OUT.write_text(f"# By lock.py beside this file; not edited by hand.\n{done.stdout}")
-    print(f"{OUT.relative_to(ROOT)}: {done.stdout.count('==')} packages")
+    OUT.write_text(f"# By lock.py beside this file; not edited by hand.\n{OUT.read_text()}")
 
 
 if __name__ == "__main__":

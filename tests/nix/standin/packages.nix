@@ -24,8 +24,11 @@ let
         builder = "/bin/bash";
         args = [
           "-ec"
-          "source ${./setup.sh}; genericBuild; exit 0"
+          # `exit`, so that the shell stays to the end: one that turned itself into its last program would have that
+          # program close the log before it ends, which Nix takes for the end of the build, and kills it.
+          "source $stdenv/setup; set -eu -o pipefail; umask 022; eval \"$buildCommand\"; exit 0"
         ];
+        stdenv = ./stdenv;
         hostPath = host.path;
       }
       // named

@@ -1,0 +1,90 @@
+# The units and the configuration that chassis/module.nix makes of an ordinary set of options, as files.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+
+  # Where NixOS would take over: the options that the module sets and does not declare.
+  nixos = {
+    options = {
+      assertions = lib.mkOption {
+        type = lib.types.listOf lib.types.anything;
+        default = [ ];
+      };
+      environment.etc = lib.mkOption {
+        type = lib.types.attrsOf lib.types.anything;
+        default = { };
+      };
+      environment.systemPackages = lib.mkOption {
+        type = lib.types.listOf lib.types.package;
+        default = [ ];
+      };
+      systemd.services = lib.mkOption {
+        type = lib.types.attrsOf lib.types.anything;
+        default = { };
+      };
+    };
+  };
+
+  evaluated =
+    options:
+    (lib.evalModules {
+      modules = [
+        nixos
+        self.nixosModules.default
+        { services.qntx-python = options; }
+      ];
+      specialArgs = { inherit pkgs; };
+    }).config;
+  failed = options: map (one: one.message) (lib.filter (one: !one.assertion) (evaluated options).assertions);
+
+  config = evaluated {
+    host.enable = true;
+    host.environmentFile = "/run/secrets/qntx";
+    plugins = {
+      python = { };
+      bio.settings.email = "env:NCBI_EMAIL";
+      data = {
+        listen = "127.0.0.1:38701";
+        memoryMax = "16G";
+        tokenFile = "/run/secrets/data-token";
+      };
+    };
+  };
+
+  value = one: if builtins.isBool one then lib.boolToString one else toString one;
+  line = name: setting: lib.concatMapStringsSep "" (one: "${name}=${value one}\n") (lib.toList setting);
+  text = unit: ''
+    [Unit]
+    Description=${unit.description}
+    [Service]
+    ${line "Environment" (lib.mapAttrsToList (name: one: builtins.toJSON "${name}=${one}") unit.environment)}
+    ${lib.concatStringsSep "" (lib.mapAttrsToList line unit.serviceConfig)}
+  '';
+
+  # Two on one address; off loopback without a token.
+  refusals = {
+    shared =
+      failed {
+        plugins.bio.listen = "127.0.0.1:1";
+        plugins.data.listen = "127.0.0.1:1";
+      } == [ "services.qntx-python: two plugins listen on one address" ];
+    open =
+      failed { plugins.bio.listen = "0.0.0.0:1"; }
+      == [ "services.qntx-python.plugins.bio: 0.0.0.0:1 is not on loopback, so tokenFile must be set" ];
+    none = lib.all (one: one.assertion) config.assertions;
+    unknown = !(builtins.tryEval "${(evaluated { plugins.bioo = { }; }).services.qntx-python.plugins.bioo.package}").success;
+  };
+  broken = lib.filter (name: !refusals.${name}) (lib.attrNames refusals);
+in
+if broken != [ ] then
+  throw "chassis/module.nix: does not hold: ${toString broken}"
+else
+  pkgs.runCommand "qntx-units" { } ''
+    mkdir $out
+    ${lib.concatStringsSep "\n" (
+      lib.mapAttrsToList (
+        name: unit: "cp ${pkgs.writeText "${name}.service" (text unit)} $out/${name}.service"
+      ) config.systemd.services
+    )}
+    cp ${config.environment.etc."qntx/am.toml".source} $out/am.toml
+  ''
