@@ -7,6 +7,7 @@ import bisect
 from collections.abc import Callable, Sequence
 
 from qntx.engine.api import Home
+from qntx.engine.untrusted import Unreadable
 from qntx.errors import ChassisError
 
 BATCH = 2000
@@ -24,6 +25,7 @@ class Notes:
     def __init__(
         self,
         home: Home,
+        first: int,
         on_stored: Callable[[int, str, int], None],
         on_refused: Callable[[int, int, str], None],
         on_backlog: Callable[[bool], None],
@@ -34,8 +36,9 @@ class Notes:
         self._on_backlog = on_backlog
         self._drafts: list[bytes] = []
         self._backlog_bytes = 0
-        self._received = 0
-        self._settled = 0
+        self._first = first
+        self._received = first
+        self._settled = first
         self._starts: list[int] = []
         self._answers: list[Sequence[tuple[str, int]] | str] = []
         self._wanted: set[int] = set()
@@ -46,7 +49,7 @@ class Notes:
     def add(self, drafts: list[bytes]) -> None:
         """Take drafts as they come off the line."""
         self._received += len(drafts)
-        if self._received > DRAFTS_MAX:
+        if self._received - self._first > DRAFTS_MAX:
             raise OverflowError(f"more than {DRAFTS_MAX} attestations in one run")
         self._drafts += drafts
         self._backlog_bytes += sum(map(len, drafts))
@@ -57,6 +60,8 @@ class Notes:
 
     def want(self, number: int) -> None:
         """The script waits for this draft's id."""
+        if number < self._first:
+            raise Unreadable("a number of another run")
         if number >= self._settled:
             if number < self._received:
                 self._wanted.add(number)

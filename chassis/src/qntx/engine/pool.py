@@ -5,32 +5,55 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections import deque
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from qntx.engine.admission import Admission
 from qntx.engine.api import Event, Home, Settings
+from qntx.engine.environment import worker_environment
+from qntx.engine.metrics import Metrics
 from qntx.engine.run import Run
+from qntx.engine.sessions import SWEEP_SECONDS, Sessions
 from qntx.engine.spawn import Zygote
+from qntx.engine.tier import Tier
+from qntx.engine.tiers import BARE, LOADED, tier_of
 from qntx.engine.worker import Worker
-from qntx.errors import Refused, WorkerLost
+from qntx.errors import Busy, Refused, WorkerLost
 from qntx.model.execution import Execution, Limits, Outcome, Result
 from qntx.worker.sandbox.policy import Policy, at_least
 
 IDLE_MAX = 8
-TEARDOWN_SECONDS = 0.004
-INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
+LOADED_SECONDS_MAX = 60.0
+REVIVE_SECONDS_MAX = 10.0
+
+OnEvent = Callable[[Event], None]
 
 
 class _Ticket:
     """A run that was asked for, whether it waits or is under way."""
 
-    def __init__(self, task: asyncio.Task[Any] | None) -> None:
-        self.task = task
+    def __init__(self) -> None:
         self.run: Run | None = None
         self.cancelled = False
+        self._task = asyncio.current_task()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.run is not None:
+            self.run.stop(Outcome.CANCELLED)
+        elif self._task is not None:
+            # It waits: for its turn, or for a worker.
+            self._task.cancel()
+
+    def withdrawn(self) -> bool:
+        """Whether a cancellation that was just caught is ours, and thereby dealt with."""
+        if not self.cancelled or self.run is not None or self._task is None:
+            return False
+        return self._task.uncancel() == 0
 
 
 class Pool:
@@ -40,135 +63,164 @@ class Pool:
         self._settings = settings
         cores = len(os.sched_getaffinity(0))
         self._admission = Admission(settings.running_max or cores, settings.queued_max)
-        self._idle_wanted = max(2, min(2 * self._admission.running_max, IDLE_MAX))
-        self._policy = policy_of(settings.limits)
-        self._idle: deque[Worker] = deque()
-        self._forking = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = Metrics()
+        self._sessions = Sessions()
         self._tickets: dict[str, _Ticket] = {}
+        self._tiers: dict[str, Tier] = {}
         self._open = False
 
     async def __aenter__(self) -> Self:
-        self._scratch = tempfile.TemporaryDirectory(prefix="qntx-")
-        self._zygote = Zygote(
-            {
-                "preload": list(self._settings.preload),
-                "paths": list(self._settings.paths),
-                "environment": dict(self._settings.environment),
-                "scratch": self._scratch.name,
-                "readable_paths": list(self._settings.limits.readable_paths),
-                "sandbox_max": self._settings.sandbox_max,
-            },
-            self._environment(),
-        )
-        await self._zygote.start()
-        await self._check_rung()
+        self._scratch = tempfile.TemporaryDirectory(prefix="qntx-", ignore_cleanup_errors=True)
+        bare = self._tier(BARE, ())
+        try:
+            await bare.open()
+            self._check_rung(bare.report)
+        except BaseException:
+            await bare.close()
+            self._scratch.cleanup()
+            raise
+        self._tiers[BARE] = bare
+        if self._settings.preload:
+            self._tiers[LOADED] = self._tier(LOADED, self._settings.preload)
+            self._tiers[LOADED].open_later()
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
         self._open = True
-        self._refill()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open = False
+        self._sweeping.cancel()
         for ticket in list(self._tickets.values()):
-            if ticket.run is not None:
-                ticket.run.stop(Outcome.CANCELLED)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        while self._idle:
-            self._idle.popleft().hang_up()
-        await self._zygote.close()
-        self._scratch.cleanup()
+            ticket.cancel()
+        self._sessions.close()
+        await asyncio.gather(*(tier.close() for tier in self._tiers.values()))
+        await asyncio.to_thread(self._scratch.cleanup)
 
-    async def _check_rung(self) -> None:
-        rung, required = self._zygote.report["sandbox"], self._settings.require_sandbox
-        if not at_least(rung, required):
-            await self._zygote.close()
-            self._scratch.cleanup()
-            raise Refused(
-                f"this machine can hold runs in by {rung!r} and the configuration requires {required!r}; "
-                f"what was found: {dict(self._zygote.report['primitives'])}"
-            )
-
-    async def run(self, execution: Execution, home: Home, on_event: Callable[[Event], None] | None = None) -> Result:
+    async def run(self, execution: Execution, home: Home, on_event: OnEvent | None = None) -> Result:
         if not self._open:
             raise WorkerLost("the engine is not open")
-        ticket = self._tickets[execution.id] = _Ticket(asyncio.current_task())
+        ticket = self._tickets[execution.id] = _Ticket()
+        asked = time.perf_counter()
         try:
-            async with self._admission.turn(execution.principal):
-                worker = await self._take(policy_of(execution.limits))
-                try:
-                    ticket.run = Run(worker, execution, home, on_event, self._zygote.report["sandbox"])
-                    if ticket.cancelled:
-                        ticket.run.stop(Outcome.CANCELLED)
-                    return await ticket.run.finish()
-                finally:
-                    self._dismiss(worker)
+            async with self._admission.turn(execution.principal), self._worker(execution) as worker:
+                self._metrics.wait.add(time.perf_counter() - asked)
+                ticket.run = Run(worker, execution, home, on_event, self._rung)
+                result = await ticket.run.finish()
+        except Busy:
+            self._metrics.refused += 1
+            raise
+        except asyncio.CancelledError:
+            if not ticket.withdrawn():
+                raise
+            result = Result(Outcome.CANCELLED, error="Cancelled: the run was stopped on request before it began\n")
         finally:
             self._tickets.pop(execution.id, None)
+        self._metrics.ended(result.outcome, result.duration_ms / 1000)
+        return result
 
     def cancel(self, execution_id: str) -> bool:
         ticket = self._tickets.get(execution_id)
         if ticket is None:
             return False
-        ticket.cancelled = True
-        if ticket.run is not None:
-            ticket.run.stop(Outcome.CANCELLED)
+        ticket.cancel()
         return True
 
+    def sessions(self, principal: str) -> list[dict[str, Any]]:
+        """The sessions of that principal: session_id, created_at_ms, used_at_ms, runs."""
+        return self._sessions.of(principal)
+
+    async def inspect_session(self, principal: str, session_id: str) -> list[Mapping[str, str]]:
+        """Its variables: name, type, repr. Raises NotFound."""
+        return await self._sessions.inspect(principal, session_id)
+
+    def end_session(self, principal: str, session_id: str) -> bool:
+        """Forget its variables. False where there is none."""
+        return self._sessions.end(principal, session_id)
+
     def describe(self) -> Mapping[str, Any]:
+        report = self._tiers[BARE].report if BARE in self._tiers else {}
+        loaded = self._tiers.get(LOADED)
+        faults = [tier.fault for tier in self._tiers.values() if tier.fault]
         return {
-            "ready": self._open and self._zygote.alive,
+            **report,
+            "ready": self._open and all(tier.up for tier in self._tiers.values()),
+            "serving": self._open and any(tier.up for tier in self._tiers.values()),
+            "fault": "; ".join(faults),
+            "preload_failed": dict(loaded.report.get("preload_failed", {})) if loaded else {},
+            "preload_seconds": loaded.report.get("preload_seconds", 0.0) if loaded else 0.0,
             "running": self._admission.running,
             "queued": self._admission.queued,
             "running_max": self._admission.running_max,
             "queued_max": self._admission.queued_max,
-            "idle_workers": len(self._idle),
-            **self._zygote.report,
+            "idle_workers": sum(tier.idle for tier in self._tiers.values()),
+            "sessions": len(self._sessions),
+            "metrics": self._metrics.to_json(),
         }
 
-    def _environment(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        return {
-            **inherited,
-            "HOME": os.environ.get("HOME", "/"),
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
+    @property
+    def _rung(self) -> str:
+        return str(self._tiers[BARE].report["sandbox"])
 
-    async def _take(self, policy: Policy) -> Worker:
-        while self._idle and policy == self._policy:
-            worker = self._idle.popleft()
-            if not worker.closed:
-                return worker
-            worker.hang_up()
-        return await self._zygote.fork(policy)
+    def _tier(self, name: str, preload: tuple[str, ...]) -> Tier:
+        async def start() -> Zygote:
+            zygote = Zygote(
+                {
+                    "preload": list(preload),
+                    "paths": list(self._settings.paths),
+                    "scratch": tempfile.mkdtemp(prefix=name, dir=self._scratch.name),
+                    "readable_paths": list(self._settings.limits.readable_paths),
+                    "sandbox_max": self._settings.sandbox_max,
+                },
+                worker_environment(self._settings.environment),
+            )
+            await zygote.start()
+            return zygote
 
-    def _dismiss(self, worker: Worker) -> None:
-        """Later, so that neither its end nor its successor's beginning delays the answer that was just given."""
-        asyncio.get_running_loop().call_later(TEARDOWN_SECONDS, self._replace, worker)
+        idle_wanted = max(2, min(2 * self._admission.running_max, IDLE_MAX))
+        return Tier(name, start, policy_of(self._settings.limits), idle_wanted, self._metrics)
 
-    def _replace(self, worker: Worker) -> None:
-        worker.hang_up()
-        if self._open:
-            self._refill()
+    def _check_rung(self, report: Mapping[str, Any]) -> None:
+        rung, required = report["sandbox"], self._settings.require_sandbox
+        if not at_least(rung, required):
+            raise Refused(
+                f"this machine can hold runs in by {rung!r} and the configuration requires {required!r}; "
+                f"what was found: {dict(report['primitives'])}"
+            )
 
-    def _refill(self) -> None:
-        while len(self._idle) + self._forking < self._idle_wanted:
-            self._forking += 1
-            task = asyncio.get_running_loop().create_task(self._fork_idle())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _fork_idle(self) -> None:
-        try:
-            self._idle.append(await self._zygote.fork(self._policy))
-        except WorkerLost:
+    @asynccontextmanager
+    async def _worker(self, execution: Execution) -> AsyncIterator[Worker]:
+        policy = policy_of(execution.limits)
+        if execution.session_id:
+            async with self._session_worker(execution, replace(policy, session=True)) as worker:
+                yield worker
             return
+        tier = self._tier_for(execution)
+        worker = await tier.take(policy, LOADED_SECONDS_MAX if tier.name == LOADED else REVIVE_SECONDS_MAX)
+        try:
+            yield worker
         finally:
-            self._forking -= 1
+            tier.dismiss(worker)
+
+    @asynccontextmanager
+    async def _session_worker(self, execution: Execution, policy: Policy) -> AsyncIterator[Worker]:
+        # Nobody knows what a session will import later.
+        tier = self._tiers.get(LOADED, self._tiers[BARE])
+
+        async def fork() -> Worker:
+            return await tier.take(policy, LOADED_SECONDS_MAX)
+
+        async with self._sessions.worker(execution.principal, execution.session_id, fork) as worker:
+            yield worker
+
+    def _tier_for(self, execution: Execution) -> Tier:
+        return self._tiers[tier_of(execution.code, self._settings.preload)]
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._sessions.sweep()
 
 
 def policy_of(limits: Limits) -> Policy:

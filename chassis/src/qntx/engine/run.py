@@ -50,7 +50,7 @@ class Run:
             STDOUT: Output("stdout", execution.limits.output_bytes),
             STDERR: Output("stderr", execution.limits.output_bytes),
         }
-        self._notes = Notes(home, self._stored, self._refused, self._backlog)
+        self._notes = Notes(home, worker.drafts, self._stored, self._refused, self._backlog)
         self._calls: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._stopped: Outcome | None = None
@@ -85,7 +85,7 @@ class Run:
         finally:
             # Also where whoever waits for us has gone away.
             self._disarm()
-            if not self._ended.done() or self._stopped is not None:
+            if not self._ended.done() or (self._stopped is not None and not self._execution.session_id):
                 self._worker.kill()
             self._notes.abandon()
             for call in self._calls:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,17 +119,18 @@ class Zygote:
             self._on_message(json.loads(data), descriptors)
 
     def _on_message(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
-        if "token" in message:
+        if "forked" in message:
             channel, stdout, stderr, pidfd = descriptors
             worker = Worker(message["pid"], socket.socket(fileno=channel), stdout, stderr, pidfd)
             self._workers[worker.pid] = worker
-            wanted = self._wanted.get(message["token"])
+            wanted = self._wanted.get(message["forked"])
             if wanted is None or wanted.done():
                 worker.kill()
                 worker.hang_up()
             else:
                 wanted.set_result(worker)
         elif "exited" in message:
+            self._clear(message["token"])
             ended = self._workers.pop(message["exited"], None)
             if ended is not None:
                 ended.ended(Exit(message["status"], message["cpu_ms"], message["peak_rss_bytes"]))
@@ -134,6 +138,12 @@ class Zygote:
             self.report = message
             if not self._ready.done():
                 self._ready.set_result(None)
+
+    def _clear(self, token: int) -> None:
+        """Remove what a worker left in its scratch directory, where that outlives it."""
+        directory = f"{self._configuration['scratch']}/{token}"
+        if os.path.isdir(directory):
+            self._loop.run_in_executor(None, partial(shutil.rmtree, directory, ignore_errors=True))
 
     def _lose(self) -> None:
         """The line is closed, by either side."""

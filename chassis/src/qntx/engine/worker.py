@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
-from qntx.worker.frames import READY, Decoder, Garbled, frame
+from qntx.worker.frames import NOTES, READY, Decoder, Garbled, frame
 
 READ_BYTES = 1 << 18
 PIPE_BYTES = 1 << 20
@@ -55,9 +55,12 @@ class Worker:
         loop = asyncio.get_running_loop()
         self.pid = pid
         self.listener: Listener | None = None
+        """Whose frames and output these are; without one they are read and dropped."""
         self.ready: asyncio.Future[None] = loop.create_future()
         self.exited: asyncio.Future[Exit] = loop.create_future()
         self.closed = False
+        self.killed = False
+        self.drafts = 0
         self.fault = ""
         self._loop = loop
         self._channel = channel
@@ -111,7 +114,13 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
+    @property
+    def over(self) -> bool:
+        """Nothing more can be run in it."""
+        return self.closed or self.killed
+
     def kill(self) -> None:
+        self.killed = True
         self.signal(signal.SIGKILL)
 
     def drain(self) -> None:
@@ -159,7 +168,10 @@ class Worker:
         for kind, payload in received:
             if kind == READY and not self.ready.done():
                 self.ready.set_result(None)
-            elif self.listener is not None:
+                continue
+            if kind == NOTES:
+                self.drafts += payload.count(b"\n") + 1
+            if self.listener is not None:
                 self.listener.on_frame(kind, payload)
 
     def _close_line(self, fault: str) -> None:

@@ -35,7 +35,7 @@ class Descriptors:
     null: int
 
 
-def live(descriptors: Descriptors, walls: Walls, policy: Policy) -> NoReturn:
+def live(descriptors: Descriptors, walls: Walls, policy: Policy, token: int) -> NoReturn:
     """Be a worker; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,7 +43,7 @@ def live(descriptors: Descriptors, walls: Walls, policy: Policy) -> NoReturn:
     os.setsid()
     channel = _arrange(descriptors)
     open_streams()
-    walls.close(policy)
+    walls.close(policy, token)
     os.closerange(CHANNEL + 1, DESCRIPTORS_MAX)
     faulthandler.enable(2)
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)

@@ -48,6 +48,12 @@ class Line:
         self._called = 0
         self.refusals_told = 0
 
+    def begin(self) -> None:
+        """A run begins: what an earlier one was refused is not this one's fault."""
+        with self._answers:
+            self._refusals.clear()
+            self.refusals_told = 0
+
     def attest(self, draft_json: bytes) -> int:
         with self._sending:
             number = self._noted

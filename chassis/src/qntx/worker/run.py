@@ -49,6 +49,7 @@ def _execute(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last
     evaluator = Evaluator(namespace.names)
     value: Any = None
     try:
+        line.begin()
         _enter(order, line, namespace)
         value = _value(order, evaluator, namespace)
         evaluator.close()

@@ -44,7 +44,7 @@ class Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._null = os.open(os.devnull, os.O_RDWR)
-        self._workers: set[int] = set()
+        self._workers: dict[int, int] = {}
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
@@ -65,7 +65,6 @@ class Zygote:
 
     def _prepare(self, configuration: dict[str, Any]) -> None:
         sys.path[:0] = configuration["paths"]
-        os.environ.update(configuration["environment"])
         os.chdir("/")
         started = time.monotonic()
         paths = readable([*_python_paths(), *configuration["readable_paths"]])
@@ -103,11 +102,11 @@ class Zygote:
         pid = os.fork()
         if pid == 0:
             descriptors = Descriptors(theirs.detach(), stdout_write, stderr_write, self._null)
-            _become_worker(descriptors, self._walls, Policy.from_json(request["policy"]))
-        self._workers.add(pid)
+            _become_worker(descriptors, self._walls, Policy.from_json(request["policy"]), request["token"])
+        self._workers[pid] = request["token"]
         pidfd = os.pidfd_open(pid)
         theirs.close()
-        message = {"token": request["token"], "pid": pid}
+        message = {"forked": request["token"], "pid": pid}
         self._tell(message, [ours.fileno(), stdout_read, stderr_read, pidfd])
         ours.close()
         for descriptor in (stdout_read, stdout_write, stderr_read, stderr_write, pidfd):
@@ -128,11 +127,17 @@ class Zygote:
                 return None
             if pid == 0:
                 return self._kill_leftovers()
-            if pid in self._workers:
-                self._workers.discard(pid)
+            token = self._workers.pop(pid, None)
+            if token is not None:
                 cpu_ms = 1000 * (usage.ru_utime + usage.ru_stime)
                 self._tell(
-                    {"exited": pid, "status": status, "peak_rss_bytes": usage.ru_maxrss * 1024, "cpu_ms": cpu_ms}
+                    {
+                        "exited": pid,
+                        "token": token,
+                        "status": status,
+                        "peak_rss_bytes": usage.ru_maxrss * 1024,
+                        "cpu_ms": cpu_ms,
+                    }
                 )
 
     def _kill_leftovers(self) -> None:
@@ -150,7 +155,7 @@ class Zygote:
             os._exit(0)
 
 
-def _become_worker(descriptors: Descriptors, walls: Walls, policy: Policy) -> None:
+def _become_worker(descriptors: Descriptors, walls: Walls, policy: Policy, token: int) -> None:
     try:
         signal.set_wakeup_fd(-1)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -158,7 +163,7 @@ def _become_worker(descriptors: Descriptors, walls: Walls, policy: Policy) -> No
         os.register_at_fork = _register_at_fork
         for hooks in _fork_hooks:
             _register_at_fork(**hooks)  # type: ignore[arg-type]
-        live(descriptors, walls, policy)
+        live(descriptors, walls, policy, token)
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace"))
     finally:

@@ -48,9 +48,9 @@ class Walls:
         if self.namespaces is not None:
             self.namespaces.before_fork()
 
-    def close(self, policy: Policy) -> None:
+    def close(self, policy: Policy, token: int) -> None:
         """In a worker: nothing that it does after this can open them again."""
-        scratch = self._scratch(policy)
+        scratch = self._scratch(policy, token)
         os.chdir(scratch)
         os.environ.update(HOME=scratch, TMPDIR=scratch, PWD=scratch)
         tempfile.tempdir = None
@@ -71,11 +71,13 @@ class Walls:
             )
             seccomp.install(filter_program)
 
-    def _scratch(self, policy: Policy) -> str:
+    def _scratch(self, policy: Policy, token: int) -> str:
         if self.namespaces is not None:
             self.namespaces.enter(policy)
             return namespaces.SCRATCH
-        return tempfile.mkdtemp(dir=self.scratch_base)
+        scratch = f"{self.scratch_base}/{token}"
+        os.mkdir(scratch, 0o700)
+        return scratch
 
     def _rules(self, policy: Policy, scratch: str) -> Iterator[tuple[str, int]]:
         for path in (*self.paths, *policy.readable_paths):
