@@ -57,7 +57,7 @@ class Fields:
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidRequest(name, f"{value} is no number of seconds or things")
         if not least <= value <= most:
-            raise InvalidRequest(name, f"{value:g} is not between {least:g} and {most:g}")
+            raise InvalidRequest(name, f"{str(value)[:40]} is not between {least:g} and {most:g}")
         return float(value)
 
     def flag(self, name: str, default: bool = False) -> bool:

@@ -43,7 +43,8 @@ class ScriptHome:
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         try:
-            return await getattr(self, f"_{name}")(**checked(name, arguments))
+            known = checked(name, arguments)
+            return await getattr(self, f"_{name}")(**known)
         except ChassisError as refusal:
             raise Refused(f"{name}: {refusal}") from refusal
 

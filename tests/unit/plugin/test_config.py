@@ -1,0 +1,79 @@
+"""Configuration as QNTX sends it: text for everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from qntx.model.variant import parse
+from qntx.plugin.config import configure, fields_of
+
+BIO = parse("bio", 'preload = ["json"]\n[env]\nA = "b"\n[limits]\ntimeout_seconds = 60\nnetwork = true', "plugin.toml")
+
+
+def test_nothing_configured_is_the_variants_own():
+    configuration = configure(BIO, {})
+
+    assert configuration.faults == ()
+    assert configuration.settings.limits == BIO.limits
+    assert (configuration.settings.preload, configuration.settings.environment) == (("json",), {"A": "b"})
+
+
+def test_values_are_read_as_the_core_writes_them():
+    given = {
+        "timeout_secs": "0.500000",
+        "max_workers": "4",
+        "memory_mib": "512.000000",
+        "network": "false",
+        "python_paths": "/a:/b",
+        "default_modules": '["numpy","pandas"]',
+        "site_dir": "/site",
+        "enable_debug": "true",
+    }
+
+    configuration = configure(BIO, given)
+
+    settings = configuration.settings
+    assert configuration.faults == ()
+    assert (settings.limits.timeout_seconds, settings.limits.memory_mib, settings.limits.network) == (0.5, 512, False)
+    assert (settings.running_max, settings.paths) == (4, ("/site", "/a", "/b"))
+    assert settings.limits.readable_paths == ("/site", "/a", "/b")
+    assert configuration.default_modules == ("numpy", "pandas")
+    assert configuration.debug
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "fault"),
+    [
+        ("timeout_secs", "soon", "not a number"),
+        ("timeout_secs", "0", "not between"),
+        ("timeout_secs", "nan", "not between"),
+        ("max_workers", "1.5", "not a whole number"),
+        ("network", "yes", "neither true nor false"),
+        ("site_dir", "relative", "not an absolute path"),
+        ("python_paths", "/a:b", "not an absolute path"),
+        ("python_paths", "[1]", "more than texts"),
+        ("python_paths", "[", "not a list"),
+        ("require_sandbox", "none", "none of full"),
+    ],
+)
+def test_a_value_that_cannot_be_read_leaves_the_variants_own_and_is_said(key, text, fault):
+    configuration = configure(BIO, {key: text})
+
+    assert configuration.settings == configure(BIO, {}).settings
+    assert len(configuration.faults) == 1
+    assert configuration.faults[0].startswith(f"{key}: ")
+    assert fault in configuration.faults[0]
+
+
+def test_an_unknown_key_is_said_with_the_one_that_was_meant():
+    assert configure(BIO, {"timeout_sec": "1"}).faults == ("timeout_sec: no such key; did you mean 'timeout_secs'?",)
+
+
+def test_the_command_line_among_the_values_is_no_fault():
+    assert configure(BIO, {"args": '["--x"]', "site_dir": " "}).faults == ()
+
+
+def test_every_default_can_be_read_back():
+    for name, field in fields_of(BIO).items():
+        if field.default:
+            assert configure(BIO, {name: field.default}).faults == ()
