@@ -23,7 +23,9 @@ COMMANDS = {
     "eval": ("qntx.cli.eval", "Print the value of a Python expression."),
     "attest": ("qntx.cli.attest", "Attest something."),
     "query": ("qntx.cli.query", "Show attestations, and follow them as they arrive."),
+    "handler": ("qntx.cli.handler", "Create handlers, see how they fare and run them by hand."),
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
+    "capsule": ("qntx.cli.capsule", "Show, verify, export and prove what ran."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
 }
