@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Told) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
         yield running
         running.shutdown()
@@ -84,8 +84,15 @@ def test_an_empty_answer_is_none(server: Server, host: Client) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (403, NotPermitted), (404, NotFound), (413, Refused), (429, Busy), (503, Unavailable)]
-    + [(500, Unavailable)],
+    [
+        (400, Refused),
+        (403, NotPermitted),
+        (404, NotFound),
+        (413, Refused),
+        (429, Busy),
+        (503, Unavailable),
+        (500, Unavailable),
+    ],
 )
 def test_a_refusal_is_raised_with_the_hosts_words(
     server: Server, host: Client, status: int, kind: type[ChassisError]
