@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +161,22 @@ async def test_module_level_code_may_attest(world: World) -> None:
     assert (made.contexts, made.source) == (("top",), "python")
 
 
-async def test_an_import_error_heals_by_itself_once_the_module_is_there(world: World, tmp_path: Path) -> None:
+@pytest.fixture
+def modules() -> Iterator[Path]:
+    """A folder of modules. Not tmp_path: that is closed to all but its owner, and a worker may be somebody else."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+async def test_an_import_error_heals_by_itself_once_the_module_is_there(world: World, modules: Path) -> None:
     await world.publish("later", "import not_there_yet\n@watch('p')\ndef f(u):\n    return not_there_yet.VALUE\n")
-    world.request.config["python_paths"] = str(tmp_path)
+    world.request.config["python_paths"] = str(modules)
     told = await world.initialize()
     fired = {**NEW, "predicates": ["p"]}
 
     before = await world.job("python.later", fired)
-    (tmp_path / "not_there_yet.py").write_text("VALUE = 5\n")
+    (modules / "not_there_yet.py").write_text("VALUE = 5\n")
     after = await world.job("python.later", fired)
 
     assert [each.id for each in told.watchers] == ["later-f", "handler-reload"]
