@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -107,16 +107,13 @@ class PluginClient:
         call: Awaitable[python_pb2.PythonExecuteResponse] = self._python.Execute(request, timeout=timeout_seconds)
         return await self._call(call)
 
-    async def run(self, request: runtime_pb2.RunRequest) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
+    def run(self, request: runtime_pb2.RunRequest) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
         """Run code and tell what happens. Leaving the iteration early stops the run."""
-        stream = self._runtime.Run(request)
-        try:
-            async for event in stream:
-                yield event
-        except grpc.aio.AioRpcError as error:
-            raise _translated(self.name, error) from error
-        finally:
-            stream.cancel()
+        return self._events(self._runtime.Run(request))
+
+    def run_job(self, request: runtime_pb2.RunJobRequest) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
+        """Run one of its handlers and tell what happens, in the same way."""
+        return self._events(self._runtime.RunJob(request))
 
     async def execute_job(self, request: domain_pb2.ExecuteJobRequest) -> domain_pb2.ExecuteJobResponse:
         """Run one of its handlers. The plugin keeps the deadline."""
@@ -130,6 +127,15 @@ class PluginClient:
 
     async def close(self) -> None:
         await self._channel.close(None)
+
+    async def _events(self, stream: Any) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
+        try:
+            async for event in stream:
+                yield event
+        except grpc.aio.AioRpcError as error:
+            raise _translated(self.name, error) from error
+        finally:
+            stream.cancel()
 
     async def _call(self, call: Awaitable[T]) -> T:
         try:
