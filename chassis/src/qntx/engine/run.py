@@ -77,7 +77,8 @@ class Run:
         started = time.perf_counter()
         self._begin()
         try:
-            payload = await self._ended
+            # Shielded, because a future that is awaited and cancelled would count as an end below.
+            payload = await asyncio.shield(self._ended)
             self._disarm()
             self._worker.drain()
             exit = await self._await_exit() if payload is None else None
