@@ -42,8 +42,9 @@ class HostDispatcher:
         match watcher.action:
             case Action.PLUGIN_EXECUTE:
                 handler = str(action_fields(watcher, "plugin_name", "handler_name")["handler_name"])
-                # The plugin puts the bare name on what its handler attests.
-                return [handler, handler.partition(".")[2] or handler]
+                # The plugin puts the handler's bare name on what it attests; a function's address is longer.
+                bare = handler.partition(".")[2] or handler
+                return list(dict.fromkeys((handler, bare, bare.rpartition(".")[0] or bare)))
             case Action.PYTHON | Action.GLYPH_EXECUTE:
                 return [f"glyph:{_glyph_id(watcher)}"]
             case Action.WEBHOOK:
