@@ -19,6 +19,8 @@ TABLES_BY_NAME = {
     "qntx.cli.__main__",
     "qntx.host.store",
     "qntx.capsules.storage",
+    "qntx.capsules.alias",
+    "qntx.capsules.fastapi",
 }
 """Where a module is imported by a name from a table, so that what is not used need not be installed."""
 
