@@ -23,12 +23,13 @@ from qntx.host.plugins.discovery import Installed, discover, search_paths
 from qntx.host.plugins.manager import Manager
 from qntx.host.plugins.registry import Registry
 from qntx.host.presence import Presence
-from qntx.host.services import ats
+from qntx.host.services import ats, fetch
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import ServiceServer
 from qntx.host.serving import HttpServer
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
+from qntx.host.web.fetcher import Fetcher
 from qntx.model.nearest import meant
 from qntx.protocol import domain_pb2
 
@@ -71,11 +72,19 @@ class Host:
         _report_unused(config, installed)
         store = await stack.enter_async_context(SQLiteStore(home.attestations, NodeKey.load(home.keys / "node.key")))
         token = new_token()
-        services = await stack.enter_async_context(ServiceServer([lambda server: ats.serve(server, store, token)]))
+        fetcher = await stack.enter_async_context(Fetcher(private=config.host.fetch_private))
+        offered = [
+            lambda server: ats.serve(server, store, token),
+            lambda server: fetch.serve(server, store, fetcher, token),
+        ]
+        services = await stack.enter_async_context(ServiceServer(offered))
 
         def request(plugin: str) -> domain_pb2.InitializeRequest:
             return domain_pb2.InitializeRequest(
-                ats_store_endpoint=services.endpoint, auth_token=token, config=settings(plugin, config, home)
+                ats_store_endpoint=services.endpoint,
+                fetch_endpoint=services.endpoint,
+                auth_token=token,
+                config=settings(plugin, config, home),
             )
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
