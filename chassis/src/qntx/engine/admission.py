@@ -53,22 +53,21 @@ class Admission:
     def _give_up(self, principal: str, place: asyncio.Future[None]) -> None:
         if place.done() and not place.cancelled():
             self._leave()
-            return
-        line = self._waiting[principal]
-        line.remove(place)
-        if not line:
-            del self._waiting[principal]
-        self.queued -= 1
+        elif place in (line := self._waiting.get(principal, deque())):
+            line.remove(place)
+            if not line:
+                del self._waiting[principal]
+            self.queued -= 1
 
     def _leave(self) -> None:
         self.running -= 1
-        if not self._waiting or self.running >= self.running_max:
-            return
-        principal, line = self._waiting.popitem(last=False)
-        place = line.popleft()
-        if line:
-            self._waiting[principal] = line
-        self.queued -= 1
-        self.running += 1
-        if not place.done():
-            place.set_result(None)
+        while self._waiting and self.running < self.running_max:
+            principal, line = self._waiting.popitem(last=False)
+            place = line.popleft()
+            if line:
+                self._waiting[principal] = line
+            self.queued -= 1
+            # One that was cancelled this very moment has not left the line yet, and needs no place.
+            if not place.done():
+                self.running += 1
+                place.set_result(None)
