@@ -2,7 +2,7 @@
 
 Started as `standin_plugin.py BEHAVIOUR --port N`, where BEHAVIOUR is a JSON object: `name` is under which it is
 installed; `says` another name in Metadata; `silent` no port line; `exits` at once with that code; `sick` after so many
-healthy answers; `deaf` to Shutdown and SIGINT; `status` what HandleHTTP answers.
+healthy answers; `slow` to initialise by so many seconds; `deaf` to Shutdown and SIGINT; `status` of HandleHTTP.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Domain:
 
     async def Initialize(self, request, context):
         self.config = dict(request.config)
+        await asyncio.sleep(TOLD.get("slow", 0))
         return domain_pb2.InitializeResponse(
             python_provider=TOLD.get("provider", True), handler_names=[f"{TOLD['name']}.script"]
         )

@@ -126,6 +126,13 @@ def test_a_script_attests_through_the_host(host: RunningHost) -> None:
     assert answer["result"] is True
 
 
+def test_a_script_cannot_fetch_from_this_machine(host: RunningHost) -> None:
+    answer = host.execute(f"from qntx import fetch\nfetch('{host.url}/health')")
+
+    assert answer["success"] is False
+    assert "not on the internet" in answer["error"]
+
+
 def test_output_streams_while_the_code_runs(host: RunningHost) -> None:
     code = "import time\nprint('first', flush=True)\ntime.sleep(1.5)\nprint('second')\n_result = 3"
     arrived: list[tuple[str, float, object]] = []
@@ -256,3 +263,21 @@ def test_a_host_killed_leaves_no_orphan(own_home: Home) -> None:
     running.close()
 
     assert still_alive(family, within_seconds=10) == []
+
+
+def test_more_than_may_wait_is_refused_as_busy(own_home: Home) -> None:
+    running = RunningHost(own_home, '[plugin]\nenabled = ["python"]\n[python]\nmax_workers = 1\nmax_queued = 0')
+    running.until_state("python", "running")
+    running.execute("1")
+    body = {"content": "import time; time.sleep(60)", "execution_id": "long"}
+    with ThreadPoolExecutor(1) as callers:
+        long = callers.submit(running.http.post, "/api/python/execute", json=body)
+        running.until(lambda: _running(running) == "1", 10)
+
+        refused = running.http.post("/api/python/execute", json={"content": "1"})
+        running.http.post("/api/python/cancel", json={"execution_id": "long"})
+        assert long.result(20).json()["outcome"] == "cancelled"
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "1"
+    running.close()

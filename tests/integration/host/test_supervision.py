@@ -114,6 +114,17 @@ def test_an_enabled_plugin_that_is_not_installed_says_where_it_was_looked_for(st
     assert "qntx variant sync absent" in message
 
 
+def test_a_plugin_that_is_still_loading_says_so_at_once(start_host: Start, install: Install) -> None:
+    install("other", slow=20)
+    host = start_host()
+
+    answer = host.http.post("/api/python/execute", json={"content": "1", "glyph": "py:other"})
+
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "plugin 'other' is unavailable, still loading, please retry"}
+    assert answer.headers["retry-after"] == "1"
+
+
 def test_only_enabled_plugins_are_started(start_host: Start, install: Install) -> None:
     install("one")
     install("two")
