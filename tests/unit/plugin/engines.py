@@ -53,5 +53,14 @@ class ScriptedEngine:
             self._cancelled[execution_id].set()
         return known
 
+    def sessions(self, principal: str) -> list[Mapping[str, Any]]:
+        return [{"session_id": principal, "runs": 1}]
+
+    async def inspect_session(self, principal: str, session_id: str) -> list[Mapping[str, str]]:
+        return [{"name": "x", "type": "int", "repr": "1"}]
+
+    def end_session(self, principal: str, session_id: str) -> bool:
+        return True
+
     def describe(self) -> Mapping[str, Any]:
         return {"ready": True, "sandbox": "limits", "running": 0}

@@ -70,5 +70,14 @@ class Engine(Protocol):
     def cancel(self, execution_id: str) -> bool:
         """Stop that run; its Result says CANCELLED. False where no run of that id is under way."""
 
+    def sessions(self, principal: str) -> Sequence[Mapping[str, Any]]:
+        """The sessions of that principal: session_id, created_at_ms, used_at_ms, runs."""
+
+    async def inspect_session(self, principal: str, session_id: str) -> Sequence[Mapping[str, str]]:
+        """Its variables: name, type, repr. Raises NotFound."""
+
+    def end_session(self, principal: str, session_id: str) -> bool:
+        """Forget its variables. False where there is none."""
+
     def describe(self) -> Mapping[str, Any]:
         """What Health and Capabilities tell: ready, sandbox, primitives, running, queued, idle_workers, …"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
@@ -39,6 +39,7 @@ class Executor:
         self._open_engine = open_engine
         self._host = HostClients(Endpoints())
         self._current: _Held | None = None
+        self._retiring: list[_Held] = []
         self._retired: set[asyncio.Task[None]] = set()
 
     @property
@@ -61,7 +62,7 @@ class Executor:
             return
         previous, self._current = self._current, _Held(settings, self._open_engine)
         if previous is not None:
-            self._retire(previous.aclose())
+            self._retire(self._close_when_unused(previous))
 
     def connect(self, endpoints: Endpoints) -> None:
         """Call home to these services from now on."""
@@ -84,8 +85,21 @@ class Executor:
         return result
 
     def cancel(self, execution_id: str) -> bool:
-        engine = self._current.engine if self._current is not None else None
-        return engine is not None and engine.cancel(execution_id)
+        """Stop that run, on whichever engine it began. False where there is none."""
+        held = [self._current, *self._retiring] if self._current is not None else []
+        return any(each.engine.cancel(execution_id) for each in held if each.engine is not None)
+
+    def sessions(self, principal: str) -> Sequence[Mapping[str, Any]]:
+        engine = self._serving()
+        return engine.sessions(principal) if engine is not None else ()
+
+    async def inspect_session(self, principal: str, session_id: str) -> Sequence[Mapping[str, str]]:
+        async with self._engine() as engine:
+            return await engine.inspect_session(principal, session_id)
+
+    def end_session(self, principal: str, session_id: str) -> bool:
+        engine = self._serving()
+        return engine is not None and engine.end_session(principal, session_id)
 
     def describe(self) -> Mapping[str, Any]:
         """What the engine says of itself, and why there is none where there is none."""
@@ -98,6 +112,8 @@ class Executor:
     async def aclose(self) -> None:
         if self._current is not None:
             await self._current.aclose(at_once=True)
+        for held in list(self._retiring):
+            await held.aclose(at_once=True)
         for task in self._retired:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
@@ -117,6 +133,16 @@ class Executor:
         task = asyncio.get_running_loop().create_task(ending)
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
+
+    def _serving(self) -> Engine | None:
+        return self._current.engine if self._current is not None else None
+
+    async def _close_when_unused(self, held: _Held) -> None:
+        self._retiring.append(held)
+        try:
+            await held.aclose()
+        finally:
+            self._retiring.remove(held)
 
     async def _close_when_idle(self, host: HostClients) -> None:
         # Runs under way may still call; the longest of them is not waited for.

@@ -9,7 +9,7 @@ from typing import Any
 
 from qntx.plugin.executor import Executor
 
-_TOLD = ("running", "queued", "running_max", "queued_max", "idle_workers", "sandbox")
+_TOLD = ("running", "queued", "running_max", "queued_max", "idle_workers", "sandbox", "sessions")
 
 
 def message(initialized: bool) -> str:
@@ -22,6 +22,7 @@ def details(executor: Executor, handlers: Mapping[str, str], faults: tuple[str, 
     told = {executor.variant.name: sys.version, "engine": "ready" if engine.get("ready") else _why_not(engine)}
     told |= {name: str(engine[name]) for name in _TOLD if name in engine}
     told |= {f"executions.{outcome}": str(count) for outcome, count in executor.metrics.outcomes().items() if count}
+    told |= {f"preload.{module}": str(why) for module, why in engine.get("preload_failed", {}).items()}
     told |= handlers
     if faults:
         told["configuration"] = "; ".join(faults)

@@ -37,6 +37,22 @@ class RuntimeServicer:
     async def Cancel(self, request: runtime_pb2.CancelRequest, _context: Any) -> runtime_pb2.CancelResponse:
         return runtime_pb2.CancelResponse(cancelled=self._runs.cancel(request.execution_id))
 
+    async def ListSessions(
+        self, request: runtime_pb2.ListSessionsRequest, _context: Any
+    ) -> runtime_pb2.ListSessionsResponse:
+        known = self._executor.sessions(request.principal)
+        return runtime_pb2.ListSessionsResponse(sessions=[runtime_pb2.Session(**each) for each in known])
+
+    async def InspectSession(
+        self, request: runtime_pb2.InspectSessionRequest, _context: Any
+    ) -> runtime_pb2.InspectSessionResponse:
+        found = await self._executor.inspect_session(request.principal, request.session_id)
+        return runtime_pb2.InspectSessionResponse(variables=[runtime_pb2.Variable(**each) for each in found])
+
+    async def EndSession(self, request: runtime_pb2.EndSessionRequest, _context: Any) -> runtime_pb2.EndSessionResponse:
+        ended = self._executor.end_session(request.principal, request.session_id)
+        return runtime_pb2.EndSessionResponse(ended=ended)
+
     async def Capabilities(self, _request: Any, _context: Any) -> runtime_pb2.CapabilitiesResponse:
         engine = self._executor.describe()
         names = await asyncio.to_thread(modules.top_level, self._executor.paths)
