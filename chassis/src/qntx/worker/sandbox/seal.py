@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from qntx.worker.sandbox import kernel, landlock, limits, namespaces, seccomp
 from qntx.worker.sandbox.identity import NOBODY, drop_root
 from qntx.worker.sandbox.namespaces import Namespaces
-from qntx.worker.sandbox.policy import DEVICES, FULL, LIMITS, PROCESS_FACTS, Policy
+from qntx.worker.sandbox.policy import DEVICES, FULL, LANDLOCK, LIMITS, PROCESS_FACTS, Policy
 
 NPROC_MARGIN = 256
 
@@ -68,6 +68,7 @@ class Walls:
                 policy,
                 unix_sockets=self.rung == FULL and policy.subprocess,
                 own_pid=0 if held else os.getpid(),
+                keep_metadata=self.rung == LANDLOCK,
             )
             seccomp.install(filter_program)
 

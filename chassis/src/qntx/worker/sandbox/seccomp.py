@@ -98,6 +98,27 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "vfork": (58, None),
     "vhangup": (153, 58),
 }
+# What Landlock does not hold in: who may do what with a file, and its times.
+_METADATA: dict[str, tuple[int | None, int | None]] = {
+    "chmod": (90, None),
+    "chown": (92, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "fremovexattr": (199, 16),
+    "fsetxattr": (190, 7),
+    "futimesat": (261, None),
+    "lchown": (94, None),
+    "lremovexattr": (198, 15),
+    "lsetxattr": (189, 6),
+    "removexattr": (197, 14),
+    "setxattr": (188, 5),
+    "utime": (132, None),
+    "utimensat": (280, 88),
+    "utimes": (235, None),
+}
 _JUDGED = ("clone", "clone3", "mmap", "socket")
 _STARTS = ("fork", "vfork", "execve", "execveat")
 _SIGNALS_BY_PID = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
@@ -106,15 +127,19 @@ _NEVER = tuple(sorted(_NUMBERS.keys() - {*_JUDGED, *_STARTS, *_SIGNALS_BY_PID, *
 
 
 def number_of(name: str) -> int | None:
-    return _NUMBERS[name][0 if kernel.MACHINE == "x86_64" else 1]
+    return {**_NUMBERS, **_METADATA}[name][0 if kernel.MACHINE == "x86_64" else 1]
 
 
 def supported() -> bool:
     return kernel.MACHINE in _ARCHITECTURE
 
 
-def program(policy: Policy, *, unix_sockets: bool, own_pid: int) -> bytes:
-    """The filter as BPF. `own_pid` not 0: signals reach this process only, for kernels that cannot hold them in."""
+def program(policy: Policy, *, unix_sockets: bool = False, own_pid: int = 0, keep_metadata: bool = False) -> bytes:
+    """The filter as BPF.
+
+    `own_pid` not 0: signals reach this process only, for kernels that cannot hold them in. `keep_metadata`: changes of
+    a file's mode, owner and times do nothing, and say that they did; refused, they would fail every shutil.copy().
+    """
     instructions: list[Instruction] = [
         (_LOAD, 0, 0, 4),
         (_JUMP_EQUAL, 1, 0, _ARCHITECTURE[kernel.MACHINE]),
@@ -130,6 +155,9 @@ def program(policy: Policy, *, unix_sockets: bool, own_pid: int) -> bytes:
     instructions += _processes(policy)
     instructions += _sockets(policy, unix_sockets=unix_sockets)
     instructions += _shared_memory()
+    if keep_metadata:
+        for name in _METADATA:
+            instructions += _refused(name, 0)
     if own_pid:
         instructions += _signals(own_pid)
     instructions.append((_RETURN, 0, 0, _ALLOW))

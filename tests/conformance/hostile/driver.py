@@ -1,0 +1,189 @@
+"""Runs the hostile scripts as whatever user this is, and says what each did, a JSON object a line.
+
+driver.py full|landlock|limits|control SCRIPT_NAME…
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "chassis" / "src")]
+
+from scripts import ALL  # noqa: E402
+
+from qntx.engine.api import Settings  # noqa: E402
+from qntx.engine.pool import Pool  # noqa: E402
+from qntx.model.execution import Execution, Limits  # noqa: E402
+
+MARK = "QNTX_HOSTILE_SUITE"
+LIMITS = Limits(timeout_seconds=3, memory_mib=512, scratch_mib=64)
+
+
+class Home:
+    """Takes what is attested if it is JSON, and answers nothing."""
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        raise RuntimeError("nobody is at home")
+
+    async def attest(self, drafts: Sequence[bytes]) -> Sequence[tuple[str, int]]:
+        return [(json.loads(draft)["subjects"][0], 0) for draft in drafts]
+
+
+class Targets:
+    """What the scripts try to reach: a secret, a neighbour, sockets."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.secret = Path(directory) / "secret"
+        self.restore()
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        self.unix = socket.socket(socket.AF_UNIX)
+        self.unix.bind(f"{directory}/socket")
+        self.abstract = socket.socket(socket.AF_UNIX)
+        self.abstract.bind(f"\0qntx-{os.getpid()}")
+        for listener in (self.unix, self.abstract):
+            listener.listen()
+        for each in (self.tcp, self.udp, self.unix, self.abstract):
+            each.setblocking(False)
+        self.victim = self._start_victim()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "secret": str(self.secret),
+            "directory": self.directory,
+            "victim": self.victim.pid,
+            "tcp": self.tcp.getsockname()[1],
+            "udp": self.udp.getsockname()[1],
+            "unix": f"{self.directory}/socket",
+            "abstract": f"qntx-{os.getpid()}",
+        }
+
+    def damage(self) -> list[str]:
+        """What was reached since the last look; it is repaired."""
+        found = []
+        if not self.secret.exists() or self.secret.read_text() != "secret\n" or self.secret.stat().st_mode & 0o077:
+            found.append("the secret was changed")
+        if set(os.listdir(self.directory)) != {"secret", "socket"}:
+            found.append("the directory was changed")
+        if self.victim.poll() is not None:
+            found.append("the neighbour was killed")
+            self.victim = self._start_victim()
+        for name, listener in (("TCP", self.tcp), ("unix", self.unix), ("abstract", self.abstract)):
+            try:
+                listener.accept()[0].close()
+                found.append(f"a connection came over {name}")
+            except BlockingIOError:
+                continue
+        try:
+            self.udp.recv(100)
+            found.append("a datagram came")
+        except BlockingIOError:
+            pass
+        self.restore()
+        return found
+
+    def restore(self) -> None:
+        for name in os.listdir(self.directory):
+            path = Path(self.directory) / name
+            if name not in ("secret", "socket"):
+                path.rmdir() if path.is_dir() else path.unlink()
+        self.secret.write_text("secret\n")
+        self.secret.chmod(0o600)
+
+    def close(self) -> None:
+        self.victim.kill()
+        self.victim.wait()
+
+    def _start_victim(self) -> subprocess.Popen[bytes]:
+        code = "import signal, time; signal.signal(signal.SIGUSR2, signal.SIG_DFL); time.sleep(600)"
+        return subprocess.Popen([sys.executable, "-c", code])
+
+
+def marked_processes(but: Sequence[int] = ()) -> int:
+    """Processes of any engine of this suite."""
+    found = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) not in but:
+            try:
+                found += f"{MARK}={os.getpid()}".encode() in Path(f"/proc/{entry}/environ").read_bytes()
+            except OSError:
+                continue
+    return found
+
+
+async def sandboxed(rung: str, names: Sequence[str], targets: Targets) -> None:
+    settings = Settings(
+        name="hostile",
+        limits=LIMITS,
+        running_max=1,
+        sandbox_max=rung,
+        require_sandbox=rung,
+        environment={MARK: str(os.getpid())},
+    )
+    async with Pool(settings) as pool:
+        for name in names:
+            where = targets.describe()
+            execution = Execution(code=ALL[name], id=name, limits=LIMITS, upstream=where)
+            result = await pool.run(execution, Home())
+            after = await pool.run(Execution(code="6 * 7", id="after", limits=LIMITS), Home())
+            tell(
+                name,
+                escaped=result.result_json == b"true",
+                outcome=result.outcome.value,
+                error=result.error[-300:],
+                damage=targets.damage(),
+                next_right=after.result_json == b"42",
+            )
+    for _ in range(40):
+        if not marked_processes():
+            break
+        await asyncio.sleep(0.05)
+    tell("leftovers", processes=marked_processes())
+
+
+def control(names: Sequence[str], targets: Targets) -> None:
+    """The same scripts in a plain Python, in a directory of their own."""
+    for name in names:
+        before, after = (
+            f"upstream = {targets.describe()!r}\n_result = None\n",
+            "\nprint('escaped' if _result is True else '')",
+        )
+        code = before + ALL[name] + after
+        with tempfile.TemporaryDirectory() as scratch:
+            ran = subprocess.run(
+                [sys.executable, "-c", code], cwd=scratch, capture_output=True, text=True, timeout=20, check=False
+            )
+        tell(name, escaped=ran.stdout.strip().endswith("escaped"), damage=targets.damage(), error=ran.stderr[-300:])
+
+
+def tell(name: str, **facts: Any) -> None:
+    print(json.dumps({"name": name, **facts}), flush=True)
+
+
+def main() -> None:
+    rung, *names = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as directory:
+        targets = Targets(directory)
+        try:
+            if rung == "control":
+                control(names, targets)
+            else:
+                asyncio.run(sandboxed(rung, names, targets))
+        finally:
+            targets.close()
+
+
+if __name__ == "__main__":
+    main()
