@@ -8,18 +8,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 import structlog
 
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
-from qntx.host.api import attestations, events, health, plugins, proxy, python
+from qntx.host.api import attestations, events, health, plugins, proxy, python, watchers
 from qntx.host.config import Config
 from qntx.host.events import Hub
 from qntx.host.executor import Executor
 from qntx.host.home import Home
 from qntx.host.plugins.configuring import Configuring, settings
 from qntx.host.plugins.discovery import Installed, discover, search_paths
+from qntx.host.plugins.following import Following
 from qntx.host.plugins.manager import Manager
 from qntx.host.plugins.registry import Registry
 from qntx.host.presence import Presence
@@ -29,6 +31,10 @@ from qntx.host.services.server import ServiceServer
 from qntx.host.serving import HttpServer
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
+from qntx.host.watchers.declared import declared
+from qntx.host.watchers.dispatcher import HostDispatcher
+from qntx.host.watchers.engine import Engine
+from qntx.host.watchers.storage import WatcherStore
 from qntx.host.web.fetcher import Fetcher
 from qntx.model.nearest import meant
 from qntx.protocol import domain_pb2
@@ -89,12 +95,14 @@ class Host:
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
         if self._serve:
+            engine = await self._watching(stack, store)
             configuring = Configuring(config, home, self.registry, manager)
             routers = [
                 health.router(self.registry),
                 python.router(self.executor),
                 attestations.router(store),
                 events.router(store, self.hub),
+                watchers.router(engine, store),
                 plugins.router(self.registry, manager, configuring),
                 proxy.router(self.registry),
             ]
@@ -105,7 +113,23 @@ class Host:
             stack.callback(presence.withdraw, home.presence, here)
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
+        if self._serve:
+            # Before that, so that a plugin that is stopped is not taken for one that failed.
+            stack.push_async_callback(engine.aclose)
         log.info("host started", url=self.url, plugins=[one.name for one in installed])
+
+    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore) -> Engine:
+        """What fires watchers, and takes up those that plugins declare."""
+        kept = await stack.enter_async_context(WatcherStore(self._home.watchers))
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        dispatcher = HostDispatcher(self.executor, self.registry, http, self._config.host.default_provider)
+        engine = await stack.enter_async_context(Engine(store, kept, dispatcher, self.hub))
+
+        async def announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:
+            await engine.declare(plugin, declared(plugin, response.watchers))
+
+        await stack.enter_async_context(Following(self.registry, self.hub, [announced]))
+        return engine
 
 
 def _check_address(address: str) -> None:

@@ -48,6 +48,10 @@ class Home:
         return self.root / "pulse.db"
 
     @property
+    def watchers(self) -> Path:
+        return self.root / "watchers.db"
+
+    @property
     def capsules(self) -> Path:
         return self.root / "capsules.db"
 

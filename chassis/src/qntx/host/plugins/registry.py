@@ -70,6 +70,7 @@ class Registry:
     def __init__(self) -> None:
         self._plugins: dict[str, Plugin] = {}
         self._changed = asyncio.Condition()
+        self._changes = 0
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self._plugins.values())
@@ -91,7 +92,14 @@ class Registry:
     async def tell(self) -> None:
         """A plugin's state has changed: wake whoever waits for that."""
         async with self._changed:
+            self._changes += 1
             self._changed.notify_all()
+
+    async def changed(self, seen: int) -> int:
+        """Wait until more than so many changes have been told; returns how many there are by then."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._changes > seen)
+        return self._changes
 
     async def settled(self) -> None:
         """Wait until no plugin is in its first start any more."""

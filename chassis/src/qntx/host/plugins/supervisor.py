@@ -52,6 +52,7 @@ class Supervisor:
         """Hand the running plugin its configuration again."""
         self._plugin.announced = await self._plugin.reached().initialize(self._request())
         await self._check_health()
+        await self._registry.tell()
 
     async def run(self) -> None:
         failures = 0

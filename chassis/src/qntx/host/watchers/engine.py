@@ -67,6 +67,7 @@ class Engine:
         self._started_ms: dict[str, int] = {}
         """When each watcher last began a firing."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         self._watchers = {watcher.id: watcher for watcher in await self._kept.watchers()}
@@ -82,9 +83,15 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop. What was running runs again next time. Twice is the same as once."""
+        self._closed = True
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def watchers(self) -> list[Watcher]:
         return list(self._watchers.values())
@@ -214,6 +221,8 @@ class Engine:
     def _wake(self, watcher_id: str) -> None:
         """There may be something to run for that watcher."""
         worker = self._workers.get(watcher_id)
+        if self._closed:
+            return
         if worker is None:
             worker = self._workers[watcher_id] = _Worker()
             self._start(self._work(watcher_id, worker), f"watcher {watcher_id}")

@@ -1,0 +1,139 @@
+"""The attestation store: inserts one by one, by many callers and in batches; then the usual questions over many rows.
+
+`BENCH_STORE_ROWS` sets how many (1 000 000); loading them takes about a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from tests.bench.measure import Row, row
+
+from qntx.host.store.claim import Signer
+from qntx.host.store.node_key import NodeKey
+from qntx.host.store.sqlite import SQLiteStore
+from qntx.model.attestation import Draft, Filter
+
+ROWS = int(os.environ.get("BENCH_STORE_ROWS", "1_000_000"))
+SUBJECTS, PREDICATES, CONTEXTS, ACTORS = 200_000, 200, 2000, 50
+BATCH = 1000
+SINGLES = 300
+CALLERS = 200
+EACH = 20
+ASKED = 100
+LIMIT = 50
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-store-") as folder:
+        yield from asyncio.run(_inserts(Path(folder)))
+        yield from asyncio.run(_questions(Path(folder)))
+
+
+async def _inserts(folder: Path) -> list[Row]:
+    drafts = Drafts()
+    measured = []
+    signers: dict[str, Signer | None] = {"signed": NodeKey.generate(), "unsigned": None}
+    for name, signer in signers.items():
+        async with SQLiteStore(folder / f"{name}.db", signer) as store:
+            one = [await _seconds(store.add(draft)) for draft in drafts.make(SINGLES)]
+            measured.append(row(f"one caller, {name}", [1 / taken for taken in one], "inserts/s", note="FULL sync"))
+            rate, waits = await _by_many(store, drafts)
+            measured.append(Row(f"{CALLERS} callers, {name}", rate, "inserts/s", note="group commit"))
+            measured.append(row(f"{CALLERS} callers, wait, {name}", waits, "ms"))
+            many = [BATCH / await _seconds(store.add_many(drafts.make(BATCH))) for _ in range(10)]
+            measured.append(row(f"batches of {BATCH}, {name}", many, "inserts/s"))
+    return measured
+
+
+async def _by_many(store: SQLiteStore, drafts: Drafts) -> tuple[float, list[float]]:
+    waits: list[float] = []
+
+    async def caller(own: Sequence[Draft]) -> None:
+        for draft in own:
+            waits.append(await _seconds(store.add(draft)) * 1000)
+
+    work = [caller(drafts.make(EACH)) for _ in range(CALLERS)]
+    taken = await _seconds(asyncio.gather(*work))
+    return CALLERS * EACH / taken, waits
+
+
+async def _questions(folder: Path) -> list[Row]:
+    drafts = Drafts()
+    path = folder / "large.db"
+    async with SQLiteStore(path, synchronous="OFF") as store:
+        started = time.perf_counter()
+        for _ in range(ROWS // BATCH):
+            await store.add_many(drafts.make(BATCH))
+        loading = Row(f"load {ROWS:,} rows", ROWS / (time.perf_counter() - started), "inserts/s", note="unsigned")
+    async with SQLiteStore(path) as store:
+        size = Row("file", path.stat().st_size / 2**20, "MiB")
+        return [loading, size, *[await _asked(store, name, filters) for name, filters in _filters().items()]]
+
+
+def _filters() -> dict[str, list[Filter]]:
+    chosen = random.Random(2)
+    rare = [f"subject:{chosen.randrange(SUBJECTS // 2, SUBJECTS)}" for _ in range(ASKED)]
+    return {
+        "rare subject": [Filter(subjects=[subject]) for subject in rare],
+        "hot subject": [Filter(subjects=[f"subject:{number % 10}"]) for number in range(ASKED)],
+        "frequent predicate and context": [
+            Filter(predicates=[f"predicate:{number % 5}"], contexts=[f"context:{number % 7}"])
+            for number in range(ASKED)
+        ],
+        "frequent predicate, rare context": [
+            Filter(predicates=["predicate:0"], contexts=[f"context:{CONTEXTS - 1 - number}"]) for number in range(ASKED)
+        ],
+        "any of 20 subjects": [
+            Filter(subjects=[f"subject:{chosen.randrange(SUBJECTS)}" for _ in range(20)]) for _ in range(ASKED)
+        ],
+        "actor": [Filter(actors=[f"actor:{number % ACTORS}"]) for number in range(ASKED)],
+        "newest": [Filter() for _ in range(ASKED)],
+    }
+
+
+async def _asked(store: SQLiteStore, name: str, filters: Sequence[Filter]) -> Row:
+    taken = [await _seconds(store.find(wanted, limit=LIMIT)) * 1000 for wanted in filters]
+    return row(name, taken, "ms", note=f"newest {LIMIT} of {ROWS:,}")
+
+
+async def _seconds(work: object) -> float:
+    started = time.perf_counter()
+    await work  # type: ignore[misc]
+    return time.perf_counter() - started
+
+
+class Drafts:
+    """About five terms each; few terms are frequent and many rare, as in life."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(1)
+        self._weights = {
+            name: list(accumulate(1 / rank for rank in range(1, count + 1)))
+            for name, count in (("subject", SUBJECTS), ("predicate", PREDICATES), ("context", CONTEXTS))
+        }
+
+    def make(self, count: int) -> list[Draft]:
+        subjects, predicates, contexts = (self._terms(name, count) for name in ("subject", "predicate", "context"))
+        return [
+            Draft(
+                subjects=[subject],
+                predicates=[predicate],
+                contexts=[context, "lab"] if number % 2 else [context],
+                actors=[f"actor:{number % ACTORS}"],
+                attributes={"value": number, "unit": "mm", "note": "as measured by the usual instrument"},
+                source="bench",
+            )
+            for number, (subject, predicate, context) in enumerate(zip(subjects, predicates, contexts, strict=True))
+        ]
+
+    def _terms(self, name: str, count: int) -> list[str]:
+        weights = self._weights[name]
+        return [f"{name}:{rank}" for rank in self._random.choices(range(len(weights)), cum_weights=weights, k=count)]
