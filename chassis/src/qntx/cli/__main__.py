@@ -24,6 +24,7 @@ COMMANDS = {
     "attest": ("qntx.cli.attest", "Attest something."),
     "query": ("qntx.cli.query", "Show attestations, and follow them as they arrive."),
     "handler": ("qntx.cli.handler", "Create handlers, see how they fare and run them by hand."),
+    "watcher": ("qntx.cli.watcher", "List, make, change and delete watchers."),
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
     "capsule": ("qntx.cli.capsule", "Show, verify, export and prove what ran."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
