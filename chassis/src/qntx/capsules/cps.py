@@ -42,7 +42,7 @@ def signed(public_key: bytes, text: str, signature: str) -> bool:
         raw = bytes.fromhex(signature)
     except ValueError:
         return False
-    if len(raw) != SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
+    if len(signature) != 2 * SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
         return False
     try:
         crypto_sign_open(raw + text.encode(), public_key)
