@@ -10,63 +10,70 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qntx.host.store.terms import FIELDS, Term, fold
-from qntx.model.attestation import Attestation
+from qntx.host.store.terms import FIELDS, fold
+from qntx.model.attestation import Attestation, Filter
 from qntx.model.watcher import Watcher
 
-Terms = dict[str, frozenset[str]]
-"""The folded terms of each field that has any."""
+Terms = tuple[frozenset[str], ...]
+"""The folded terms of each field, in the order of FIELDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     order: int
     watcher: Watcher
-    wanted: tuple[tuple[str, frozenset[str]], ...]
+    wanted: tuple[tuple[int, frozenset[str]], ...]
+    """The fields it asks for, by their place, beside the one it stands under."""
+    timed: bool
 
 
 class Index:
     """Of the watchers that fire at all."""
 
     def __init__(self, watchers: Iterable[Watcher]) -> None:
-        entries = [
-            _Entry(order, watcher, tuple(_terms(watcher.wanted).items()))
-            for order, watcher in enumerate(watcher for watcher in watchers if watcher.fires)
-        ]
-        asked = Counter((field, term) for entry in entries for field, terms in entry.wanted for term in terms)
-        self._by_term: dict[Term, list[_Entry]] = {}
+        firing = [(watcher, _terms(watcher.wanted)) for watcher in watchers if watcher.fires]
+        asked = Counter((place, term) for _, fields in firing for place, terms in enumerate(fields) for term in terms)
+        self._by_term: tuple[dict[str, list[_Entry]], ...] = tuple({} for _ in FIELDS)
         self._of_any_term: list[_Entry] = []
-        for entry in entries:
-            self._place(entry, asked)
+        for order, (watcher, fields) in enumerate(firing):
+            self._place(order, watcher, fields, asked)
 
     def fired(self, claim: Attestation) -> list[Watcher]:
         """The watchers it matches, in the order they were given."""
         there = _terms(claim)
-        found = {entry.order: entry for entry in self._of_any_term}
-        for field, terms in there.items():
+        found = {entry.order: entry for entry in self._of_any_term if _matches(entry, there, claim)}
+        for by_term, terms in zip(self._by_term, there, strict=True):
             for term in terms:
-                for entry in self._by_term.get((field, term), ()):
-                    found[entry.order] = entry
-        return [found[order].watcher for order in sorted(found) if _matches(found[order], there, claim.timestamp_ms)]
+                for entry in by_term.get(term, ()):
+                    if _matches(entry, there, claim):
+                        found[entry.order] = entry
+        return [found[order].watcher for order in sorted(found)]
 
-    def _place(self, entry: _Entry, asked: Counter[Term]) -> None:
-        if not entry.wanted:
+    def _place(self, order: int, watcher: Watcher, fields: Terms, asked: Counter[tuple[int, str]]) -> None:
+        named = [place for place, terms in enumerate(fields) if terms]
+        under = min(named, key=lambda place: sum(asked[place, term] for term in fields[place]), default=None)
+        timed = watcher.wanted.since_ms is not None or watcher.wanted.until_ms is not None
+        entry = _Entry(order, watcher, tuple((place, fields[place]) for place in named if place != under), timed)
+        if under is None:
             self._of_any_term.append(entry)
             return
-        field, terms = min(entry.wanted, key=lambda one: sum(asked[one[0], term] for term in one[1]))
-        for term in terms:
-            self._by_term.setdefault((field, term), []).append(entry)
+        for term in fields[under]:
+            self._by_term[under].setdefault(term, []).append(entry)
 
 
-def _terms(claim: object) -> Terms:
-    by_field = ((field, getattr(claim, field)) for field in FIELDS)
-    return {field: frozenset(map(fold, terms)) for field, terms in by_field if terms}
+def _terms(claim: Attestation | Filter) -> Terms:
+    fields = (claim.subjects, claim.predicates, claim.contexts, claim.actors)
+    return tuple(frozenset(map(fold, terms)) for terms in fields)
 
 
-def _matches(entry: _Entry, there: Terms, timestamp_ms: int) -> bool:
+def _matches(entry: _Entry, there: Terms, claim: Attestation) -> bool:
+    """It shares a term already: that of the bucket it was found in."""
+    for place, terms in entry.wanted:
+        if terms.isdisjoint(there[place]):
+            return False
+    if not entry.timed:
+        return True
     wanted = entry.watcher.wanted
-    if wanted.since_ms is not None and timestamp_ms < wanted.since_ms:
-        return False
-    if wanted.until_ms is not None and timestamp_ms > wanted.until_ms:
-        return False
-    return all(field in there and not terms.isdisjoint(there[field]) for field, terms in entry.wanted)
+    return (wanted.since_ms is None or claim.timestamp_ms >= wanted.since_ms) and (
+        wanted.until_ms is None or claim.timestamp_ms <= wanted.until_ms
+    )
