@@ -15,6 +15,7 @@ from typing import NoReturn
 from qntx.worker import frames
 from qntx.worker.line import Line
 from qntx.worker.namespace import Namespace, short_repr
+from qntx.worker.rehearsal import TOUCH, rehearse
 from qntx.worker.run import perform
 from qntx.worker.sandbox.policy import Policy
 from qntx.worker.sandbox.seal import Walls
@@ -47,6 +48,7 @@ def live(descriptors: Descriptors, walls: Walls, policy: Policy, token: int) -> 
     os.closerange(CHANNEL + 1, DESCRIPTORS_MAX)
     faulthandler.enable(2)
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+    rehearse(TOUCH)
     _reseed()
     line = Line(channel)
     line.send(frames.READY)

@@ -33,6 +33,8 @@ from typing import Any  # noqa: E402
 from qntx.worker.child import Descriptors, live  # noqa: E402
 from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
+from qntx.worker.memory import collapse  # noqa: E402
+from qntx.worker.rehearsal import WARM, rehearse  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
 from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
 from qntx.worker.sandbox.seal import Walls  # noqa: E402
@@ -71,6 +73,7 @@ class Zygote:
         quiet_show()
         walls, primitives = ladder.climb(paths, configuration["scratch"], configuration["sandbox_max"])
         failed = _preload(configuration["preload"])
+        rehearse(WARM)
         self._walls = walls.raised()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.set_blocking(self._wake_write, False)
@@ -79,6 +82,7 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.collect()
         gc.freeze()
+        collapse()
         self._walls = self._walls.measured()
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
@@ -161,8 +165,10 @@ def _become_worker(descriptors: Descriptors, walls: Walls, policy: Policy, token
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.register_at_fork = _register_at_fork
-        for hooks in _fork_hooks:
-            _register_at_fork(**hooks)  # type: ignore[arg-type]
+        if policy.subprocess or not walls.seccomp:
+            # It can fork, and what it imports counts on these.
+            for hooks in _fork_hooks:
+                _register_at_fork(**hooks)  # type: ignore[arg-type]
         live(descriptors, walls, policy, token)
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace"))
@@ -180,6 +186,9 @@ def _python_paths() -> list[str]:
 def _preload(modules: list[str]) -> dict[str, str]:
     """Import them; those that fail, with the reason. A broken library is no reason to serve nothing."""
     failed: dict[str, str] = {}
+    if "numpy" in modules:
+        # numpy imports it late, and every worker would again.
+        modules = [*modules, "numpy.random"]
     for name in modules:
         try:
             importlib.import_module(name)

@@ -35,6 +35,7 @@ CLONE_NEWNET = 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
+MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _CAPABILITY_VERSION = 0x20080522
 
@@ -78,6 +79,10 @@ def mount_set(target: str, attributes: int) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     syscall("pivot_root", NR_PIVOT_ROOT, new.encode(), old.encode())
+
+
+def madvise(address: int, length: int, advice: int) -> None:
+    checked(_libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(length), advice), "madvise")
 
 
 def drop_capabilities() -> None:
