@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -149,3 +151,10 @@ def test_without_a_host_the_way_to_start_one_is_said(tmp_path: Path, monkeypatch
 
     with pytest.raises(HostUnavailable, match="qntx up"):
         client.find(Home(tmp_path))
+
+
+def test_running_on_a_host_does_not_load_one() -> None:
+    """What would take a second to import stays out of every `qntx run`."""
+    code = "import qntx.cli.run, qntx.cli.eval, sys; print([n for n in ('grpc', 'fastapi') if n in sys.modules])"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

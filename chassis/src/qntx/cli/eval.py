@@ -6,7 +6,6 @@ import click
 
 from qntx.cli.run import glyph_option, json_option, session_option, timeout_option
 from qntx.cli.running import perform
-from qntx.host.executor import Script
 from qntx.model.execution import Mode
 
 
@@ -21,5 +20,5 @@ def command(
     context: click.Context, expression: str, glyph: str, timeout: float | None, session: str, as_json: bool
 ) -> None:
     """Print the value of a Python EXPRESSION."""
-    script = Script(code=expression, glyph=glyph, mode=Mode.EVALUATE, timeout_seconds=timeout, session_id=session)
-    context.exit(perform(script, as_json=as_json))
+    code = perform(expression, Mode.EVALUATE, glyph=glyph, timeout_seconds=timeout, session_id=session, as_json=as_json)
+    context.exit(code)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from qntx.cli.running import perform, read_source
-from qntx.host.executor import Script
+from qntx.model.execution import Mode
 
 glyph_option = click.option("--glyph", default="py", show_default=True, help="Which variant: py, py:bio, py:data, …")
 timeout_option = click.option("--timeout", type=click.FloatRange(min=0), help="Seconds. [default: the variant's own]")
@@ -37,10 +37,16 @@ def command(
 
     The output appears while it runs. Without a running host, the plugin is started for this one call.
     """
-    script = Script(
-        code=read_source(file), glyph=glyph, timeout_seconds=timeout, session_id=session, upstream=_json(upstream)
+    code = perform(
+        read_source(file),
+        Mode.EXECUTE,
+        glyph=glyph,
+        timeout_seconds=timeout,
+        session_id=session,
+        upstream=_json(upstream),
+        as_json=as_json,
     )
-    context.exit(perform(script, as_json=as_json))
+    context.exit(code)
 
 
 def _json(text: str | None) -> Any:

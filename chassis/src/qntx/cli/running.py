@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from qntx.cli import client
 from qntx.errors import HostUnavailable
-from qntx.host import config as configuration
-from qntx.host import logs
-from qntx.host.app import Host
-from qntx.host.executor import Script
-from qntx.host.home import Home
-from qntx.host.plugins.discovery import discover, search_paths
-from qntx.host.plugins.router import route
 from qntx.model.execution import Mode
 
 Shown = Callable[[str, Any], None]
 """Called with each event: its name and its JSON value."""
+
+ALONE = "qntx.cli.alone"
+"""Imported where it is needed: it takes longer than everything else here."""
 
 PATHS = {Mode.EXECUTE: "/api/python/execute", Mode.EVALUATE: "/api/python/evaluate"}
 
@@ -53,6 +47,11 @@ class Terminal:
             case "error":
                 raise HostUnavailable(data["error"])
 
+    def keep(self, kind: str, data: Any) -> None:
+        """Print nothing while it runs."""
+        if kind in ("end", "error"):
+            self.show(kind, data)
+
     def conclude(self) -> None:
         """The value or the error; the command then fails as the script did."""
         answer = self.ended()
@@ -70,22 +69,27 @@ class Terminal:
         return self.answer
 
 
-def perform(script: Script, *, as_json: bool) -> int:
+def perform(
+    code: str,
+    mode: Mode,
+    *,
+    glyph: str,
+    timeout_seconds: float | None,
+    session_id: str = "",
+    upstream: Any = None,
+    as_json: bool = False,
+) -> int:
     """Run it and print what it does. The exit code: 1 where the script failed."""
+    body = {
+        "code": code,
+        "glyph": glyph,
+        "timeout_secs": timeout_seconds,
+        "session_id": session_id,
+        "upstream": upstream,
+        "stream": True,
+    }
     terminal = Terminal()
-
-    def keep(kind: str, data: Any) -> None:
-        if kind in ("end", "error"):
-            terminal.show(kind, data)
-
-    show = keep if as_json else terminal.show
-    host = client.find_running()
-    if host is not None:
-        with host:
-            _through(host, script, show)
-    else:
-        logs.configure("error")
-        asyncio.run(_alone(script, show))
+    _run(body, mode, terminal.keep if as_json else terminal.show)
     if as_json:
         click.echo(json.dumps(terminal.ended(), ensure_ascii=False))
     else:
@@ -93,38 +97,16 @@ def perform(script: Script, *, as_json: bool) -> int:
     return 0 if terminal.ended()["success"] else 1
 
 
+def _run(body: Mapping[str, Any], mode: Mode, show: Shown) -> None:
+    host = client.find_running()
+    if host is None:
+        importlib.import_module(ALONE).run(body, mode, show)
+        return
+    with host:
+        for kind, data in host.events("POST", PATHS[mode], body):
+            show(kind, data)
+
+
 def read_source(file: str) -> str:
     """The text of that file; of standard input for `-`."""
     return sys.stdin.read() if file == "-" else Path(file).read_text()
-
-
-def _through(host: client.Client, script: Script, show: Shown) -> None:
-    body = {
-        "code": script.code,
-        "glyph": script.glyph,
-        "session_id": script.session_id,
-        "upstream": script.upstream,
-        "timeout_secs": script.timeout_seconds,
-        "capture_variables": script.capture_variables,
-        "stream": True,
-    }
-    for kind, data in host.events("POST", PATHS[script.mode], body):
-        show(kind, data)
-
-
-async def _alone(script: Script, show: Shown) -> None:
-    """Without a host: the one plugin that is needed, for as long as the run takes."""
-    home = Home.find()
-    config = configuration.load(home)
-    installed = [one.name for one in discover(config.plugin, search_paths(config.plugin, home, Path.cwd()))]
-    if not installed:
-        raise HostUnavailable(
-            "no host is running here and no plugin is installed: `qntx variant sync` builds them, then `qntx up`"
-        )
-    needed = route(script.glyph, installed, config.host.default_provider)
-    config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=[needed]))
-    async with Host(config, home, serve=False) as host:
-        await host.registry.settled()
-        async with aclosing(host.executor.stream(script)) as events:
-            async for kind, data in events:
-                show(kind, json.loads(msgspec.json.encode(data)))

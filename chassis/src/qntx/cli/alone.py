@@ -1,0 +1,57 @@
+"""A script without a host: the one plugin it needs, for as long as it takes.
+
+A module of its own, imported when there is no host: it brings all of one with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qntx.errors import HostUnavailable
+from qntx.host import config as configuration
+from qntx.host import logs
+from qntx.host.app import Host
+from qntx.host.executor import Script
+from qntx.host.home import Home
+from qntx.host.plugins.discovery import discover, search_paths
+from qntx.host.plugins.router import route
+from qntx.model.execution import Mode
+
+
+def run(body: Mapping[str, Any], mode: Mode, show: Callable[[str, Any], None]) -> None:
+    """Run what the host would be asked for in those fields, and show each event as the host would send it."""
+    logs.configure("error")
+    script = Script(
+        code=body["code"],
+        glyph=body["glyph"],
+        mode=mode,
+        session_id=body["session_id"],
+        upstream=body["upstream"],
+        timeout_seconds=body["timeout_secs"],
+    )
+    asyncio.run(_run(script, show))
+
+
+async def _run(script: Script, show: Callable[[str, Any], None]) -> None:
+    home = Home.find()
+    config = configuration.load(home)
+    installed = [one.name for one in discover(config.plugin, search_paths(config.plugin, home, Path.cwd()))]
+    if not installed:
+        raise HostUnavailable(
+            "no host is running here and no plugin is installed: `qntx variant sync` builds them, then `qntx up`"
+        )
+    needed = route(script.glyph, installed, config.host.default_provider)
+    config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=[needed]))
+    async with Host(config, home, serve=False) as host:
+        await host.registry.settled()
+        async with aclosing(host.executor.stream(script)) as events:
+            async for kind, data in events:
+                show(kind, json.loads(msgspec.json.encode(data)))
