@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,7 @@ from qntx.host.plugins.configuring import Configuring, settings
 from qntx.host.plugins.discovery import Installed, discover, search_paths
 from qntx.host.plugins.following import Following
 from qntx.host.plugins.manager import Manager
+from qntx.host.plugins.refreshing import refresh
 from qntx.host.plugins.registry import Registry
 from qntx.host.presence import Presence
 from qntx.host.services import ats, fetch
@@ -90,7 +92,7 @@ class Host:
                 ats_store_endpoint=services.endpoint,
                 fetch_endpoint=services.endpoint,
                 auth_token=token,
-                config=settings(plugin, config, home),
+                config=_default(plugin, config) | settings(plugin, config, home),
             )
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
@@ -116,6 +118,8 @@ class Host:
         if self._serve:
             # Before that, so that a plugin that is stopped is not taken for one that failed.
             stack.push_async_callback(engine.aclose)
+        refreshing = asyncio.create_task(refresh(store, manager.reinitialize), name="plugins' handlers")
+        stack.callback(refreshing.cancel)
         log.info("host started", url=self.url, plugins=[one.name for one in installed])
 
     async def _watching(self, stack: AsyncExitStack, store: SQLiteStore) -> Engine:
@@ -130,6 +134,11 @@ class Host:
 
         await stack.enter_async_context(Following(self.registry, self.hub, [announced]))
         return engine
+
+
+def _default(plugin: str, config: Config) -> dict[str, str]:
+    """Handlers published for `python` belong to whoever runs plain `py`."""
+    return {"default_provider": "true"} if plugin == config.host.default_provider else {}
 
 
 def _check_address(address: str) -> None:
