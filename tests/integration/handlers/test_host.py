@@ -1,0 +1,104 @@
+"""The whole way: qntx handler, a real host, a real plugin."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.integration.host.conftest import RunningHost
+
+Qntx = Callable[..., subprocess.CompletedProcess[str]]
+Known = Callable[[str], Any]
+
+CODE = "print('Hello from vacancies handler')"
+
+
+def logs(host: RunningHost) -> Any:
+    return host.http.get("/api/plugins/python/logs").json()
+
+
+def test_creating_a_handler_prints_the_attestation_and_needs_no_restart(
+    host: RunningHost, qntx: Qntx, known: Known
+) -> None:
+    printed = qntx("handler", "create", "vacancies", "--code", CODE).stdout.splitlines()
+
+    assert printed[0] == "✓ Handler 'vacancies' created"
+    assert printed[1].startswith("  ASID: AS-")
+    assert printed[2:] == [
+        "  Subject: [vacancies]",
+        "  Predicate: [handler]",
+        "  Context: [python]",
+        "  Actor: [vacancies] (self-certifying)",
+        "  Attributes:",
+        "  {",
+        f'    "code": {json.dumps(CODE)}',
+        "  }",
+    ]
+    host.until(lambda: known("vacancies"))
+    host.until(lambda: "announced: python.script, python.vacancies" in json.dumps(logs(host)))
+
+
+def test_two_more_made_while_it_runs_are_announced_without_a_restart(host: RunningHost, qntx: Qntx) -> None:
+    for name in ("second", "third"):
+        qntx("handler", "create", name, "--code", CODE)
+
+    def announced() -> Any:
+        routes = host.http.get("/api/plugins/routes").json()["routes"]
+        return next(each["handlers"] for each in routes if each["name"] == "python")
+
+    host.until(lambda: {"python.second", "python.third"} <= set(announced()))
+
+
+def test_a_deleted_handler_is_gone_and_its_history_stays(host: RunningHost, qntx: Qntx, known: Known) -> None:
+    qntx("handler", "create", "gone", "--code", "x = 1")
+    host.until(lambda: known("gone"))
+
+    qntx("handler", "delete", "gone")
+
+    host.until(lambda: not known("gone"))
+    assert "there is no handler 'gone'" in qntx("handler", "show", "gone", expect=1).stderr
+    assert "there is no handler 'gone'" in qntx("handler", "delete", "gone", expect=1).stderr
+    assert len(json.loads(qntx("handler", "history", "gone", "--json").stdout)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ((), "either --code or --file must be provided"),
+        (("--code", "x", "--file", "y"), "cannot specify both --code and --file"),
+        (("--file", "/not/there.py"), "failed to read file /not/there.py"),
+    ],
+)
+def test_what_create_lacks_is_said(qntx: Qntx, arguments: tuple[str, ...], fault: str) -> None:
+    assert fault in qntx("handler", "create", "x", *arguments, expect=2).stderr
+
+
+def test_code_that_the_plugin_will_not_load_is_warned_of(host: RunningHost, qntx: Qntx, known: Known) -> None:
+    made = qntx("handler", "create", "broken", "--code", "def (:")
+
+    assert "Warning: the plugin will not load it: line 1: SyntaxError" in made.stderr
+    host.until(lambda: (each := known("broken")) and each["status"] == "faulted")
+
+
+def test_a_watch_made_while_the_host_runs_fires(host: RunningHost, qntx: Qntx) -> None:
+    code = (
+        "@watch('sequence:new', context='lab')\n"
+        "def count(upstream):\n"
+        "    attest(upstream.subjects, ['sequence:counted'], attributes={'of': upstream.id})\n"
+    )
+    qntx("handler", "create", "counting", "--code", code)
+    host.until(lambda: any("counting" in each["id"] for each in host.http.get("/api/watchers").json()))
+
+    sent = host.http.post(
+        "/api/attestations", json={"subjects": ["s1"], "predicates": ["sequence:new"], "contexts": ["lab"]}
+    )
+
+    def counted() -> Any:
+        return host.http.get("/api/attestations", params={"predicate": "sequence:counted"}).json()
+
+    (made,) = host.until(counted)
+    assert made["attributes"]["of"] == sent.json()["id"]
+    assert made["contexts"] == ["counting"]
