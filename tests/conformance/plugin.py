@@ -853,5 +853,5 @@ async def test_a_plugin_killed_with_nine_leaves_no_process(start):
 
     plugin.process.kill()
 
-    await plugin.ended()
+    await plugin.ended(10.0)
     assert still_alive(family) == []
