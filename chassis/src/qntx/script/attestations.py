@@ -20,6 +20,8 @@ from qntx.script.stored import PENDING, Stored
 
 PAGE = 500
 SOURCE = "python"
+COLUMNS = ("id", "subjects", "predicates", "contexts", "actors", "timestamp", "source", "created_at")
+"""Of a frame without rows, which has no attributes either."""
 
 
 def attest(
@@ -112,7 +114,8 @@ class Attestations:
             pandas = importlib.import_module("pandas")
         except ModuleNotFoundError:
             raise RuntimeError("attestations: to_frame() needs pandas, which this variant does not have") from None
-        frame = pandas.json_normalize([dict(row) for row in self], max_level=1)
+        rows = [dict(row) for row in self]
+        frame = pandas.json_normalize(rows, max_level=1) if rows else pandas.DataFrame(columns=COLUMNS)
         for column in ("timestamp", "created_at"):
             if column in frame:
                 frame[column] = pandas.to_datetime(frame[column], unit="ms", utc=True)

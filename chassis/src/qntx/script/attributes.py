@@ -12,7 +12,7 @@
 | list, tuple, deque, range, and set in sorted order | array |
 | Enum | its value |
 | dataclass | object of its fields |
-| numpy scalar, array; pandas Series, Index, DataFrame | number, (nested) array; a DataFrame is an array of its rows |
+| numpy scalar, array; pandas Series, Index, DataFrame | number, (nested) array (of dates and durations: text); an array of rows |
 | Biopython Seq; SeqRecord | its letters; object of id, name, description and seq |
 
 Anything else, a value that contains itself, text that is not Unicode and nesting deeper than 30 is refused by name.
@@ -36,7 +36,17 @@ EXACT_INT_MAX = 2**53
 DEPTH_MAX = 30
 """protobuf refuses a Struct nested deeper than about this."""
 
-_AS_TEXT = {"UUID", "Seq", "MutableSeq", "IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"}
+_AS_TEXT = {
+    "UUID",
+    "Period",
+    "Interval",
+    "Seq",
+    "MutableSeq",
+    "IPv4Address",
+    "IPv6Address",
+    "IPv4Network",
+    "IPv6Network",
+}
 _AS_NULL = {"NaTType", "NAType"}
 
 
