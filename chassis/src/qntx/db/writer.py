@@ -44,7 +44,8 @@ class Writer:
     async def submit(self, run: Callable[[sqlite3.Connection], T]) -> T:
         """Run it in the writer's thread, inside a transaction; returns once that is durable.
 
-        What it raises reaches the caller, and nothing of it stays. Once begun it is not undone by a caller that left.
+        What it raises reaches the caller, and nothing of it stays. It may be run a second time, the first one undone,
+        where another piece of the same transaction was refused. A caller that leaves does not undo it.
         """
         if self._closed:
             raise Unavailable("the database is closed: the host is stopping")
@@ -84,28 +85,46 @@ class Writer:
         return group, True
 
     def _commit(self, group: list[_Work]) -> None:
+        """All of it in one transaction; once more, each piece apart, where one of them is refused."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            if not self._attempt(group, self._run_plainly):
+                self._attempt(group, self._run_apart)
+        except sqlite3.Error as error:
             for work in group:
-                self._run_one(work)
-            self._connection.execute("COMMIT")
-        except Exception as error:
+                work.error = work.error or Unavailable(f"the database could not be written: {error}")
+
+    def _attempt(self, group: list[_Work], run: Callable[[_Work], bool]) -> bool:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            whole = all(run(work) for work in group)
+            self._connection.execute("COMMIT" if whole else "ROLLBACK")
+        except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            reason = Unavailable(f"the database could not be written: {error}")
-            for work in group:
-                work.error = work.error or reason
+            raise
+        return whole
 
-    def _run_one(self, work: _Work) -> None:
+    def _run_plainly(self, work: _Work) -> bool:
+        """False where it is refused: what it did before stands among that of the others."""
+        try:
+            work.result = work.run(self._connection)
+        except sqlite3.OperationalError:
+            raise  # a full disk, a lost file: the whole transaction is in doubt
+        except Exception:
+            return False
+        return True
+
+    def _run_apart(self, work: _Work) -> bool:
         self._connection.execute("SAVEPOINT work")
         try:
             work.result = work.run(self._connection)
+        except sqlite3.OperationalError:
+            raise
         except Exception as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise  # a full disk, a lost file: the whole transaction is in doubt
             work.error = error
             self._connection.execute("ROLLBACK TO work")
         self._connection.execute("RELEASE work")
+        return True
 
 
 def _answer(group: list[_Work]) -> None:

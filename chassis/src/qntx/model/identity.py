@@ -16,6 +16,7 @@ ALPHABET = "23456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RANDOM_BYTES = 8
 SEGMENT_CHARACTERS_MAX = 8
 
+_SUFFIX = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 _FORM = re.compile(r"[A-Z]{2}(?:-[2-9A-Z]{0,8}){3}-[2-9A-Z]{8}")
 _LIGATURES = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE"})
 _OUTSIDE = re.compile(r"[^0-9A-Z]+")
@@ -27,7 +28,7 @@ def asid(prefix: str, subject: str, predicate: str, context: str, random: bytes)
     """The id for those first terms and at least eight random bytes. Prefixes: AS attestation, JB job, PX execution."""
     if len(random) < RANDOM_BYTES:
         raise ValueError(f"{len(random)} random bytes; an id takes {RANDOM_BYTES}")
-    suffix = "".join(ALPHABET[byte % len(ALPHABET)] for byte in random[:RANDOM_BYTES])
+    suffix = random[:RANDOM_BYTES].translate(_SUFFIX).decode()
     return f"{prefix}-{segment(subject)}-{segment(predicate)}-{segment(context)}-{suffix}"
 
 

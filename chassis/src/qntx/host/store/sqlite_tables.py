@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from qntx.host.store.terms import FIELDS, terms
+from qntx.host.store.terms import FIELDS
 from qntx.model.attestation import Attestation, Filter
 
 SCHEMA = (
@@ -50,7 +51,7 @@ COUNT_BITS = 20
 
 COLUMNS = "number, id, subjects, predicates, contexts, actors, timestamp_ms, source, attributes, signature, signer_did"
 INSERT_ROW = f"INSERT OR IGNORE INTO attestation ({COLUMNS}, position) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-_LETTERS = dict(zip(FIELDS, "spca", strict=True))
+_FIELDS = tuple(zip("spca", FIELDS, strict=True))
 
 _encode = msgspec.json.Encoder().encode
 _terms = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -87,8 +88,9 @@ def _statement(by_term: bool, where: str) -> str:
 def _phrase(wanted: Filter) -> str:
     """The question in the index's own words; empty where no term is asked for."""
     by_field: dict[str, list[str]] = {}
-    for field, folded in terms(wanted):
-        by_field.setdefault(field, []).append(_token(field, folded))
+    for letter, field in _FIELDS:
+        if asked := getattr(wanted, field):
+            by_field[field] = [_token(letter, term) for term in asked]
     return " AND ".join(f"({' OR '.join(tokens)})" for tokens in by_field.values())
 
 
@@ -132,9 +134,15 @@ def attestation_of(row: Sequence[Any]) -> Attestation:
 def index_terms(connection: sqlite3.Connection, rows: Iterable[tuple[int, Attestation]]) -> None:
     connection.executemany(
         "INSERT INTO term (rowid, token) VALUES (?, ?)",
-        ((number, " ".join({_token(*term) for term in terms(attestation)})) for number, attestation in rows),
+        ((number, " ".join(_tokens(attestation))) for number, attestation in rows),
     )
 
 
-def _token(field: str, folded: str) -> str:
-    return _LETTERS[field] + folded.encode().hex()
+def _tokens(attestation: Attestation) -> set[str]:
+    return {_token(letter, term) for letter, field in _FIELDS for term in getattr(attestation, field)}
+
+
+@lru_cache(maxsize=16_384)
+def _token(letter: str, term: str) -> str:
+    """Folds as `fold` does: lower() of bytes changes ASCII letters alone."""
+    return letter + term.encode().lower().hex()

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from qntx.model.attestation import Attestation, Filter
 
 FIELDS = ("subjects", "predicates", "contexts", "actors")
-
-Term = tuple[str, str]
-"""A field's name and a folded term of it."""
 
 
 def fold(term: str) -> str:
     """Equal for terms that differ in the case of ASCII letters alone."""
     return term.lower() if term.isascii() else term.encode().lower().decode()
-
-
-def terms(claim: Attestation | Filter) -> Iterator[Term]:
-    """Every field and folded term of it, in no useful order."""
-    for field in FIELDS:
-        for term in getattr(claim, field):
-            yield field, fold(term)
 
 
 def matches(wanted: Filter, claim: Attestation) -> bool:
