@@ -13,7 +13,7 @@ let
   manifest = import ../variants/manifest.nix { inherit lib; };
 
   # What package sets may lack. Theirs is taken where there is one.
-  ours.dbos = python.pkgs.callPackage ./dbos.nix { };
+  ours = import ./pypi.nix { inherit lib python; };
 
   # "uvicorn[standard]>=0.32" -> uvicorn and what its extra names.
   packagesOf =

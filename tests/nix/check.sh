@@ -108,9 +108,9 @@ for name in $(names packages); do
 done
 checks=()
 for name in $(names checks); do checks+=("path:$tree#checks.$system.$name"); done
-must "${#packages[@]} packages" over build --no-link --print-out-paths "${packages[@]}"
+must "${#packages[@]} packages" over build --max-jobs 2 --no-link --print-out-paths "${packages[@]}"
 built=$(sort "$work/out")
-must "${#checks[@]} checks" over build --no-link --print-out-paths "${checks[@]}"
+must "${#checks[@]} checks" over build --max-jobs 2 --no-link --print-out-paths "${checks[@]}"
 for result in $(cat "$work/out"); do
   file=$store$result
   case $result in *-launcher | *-smoke | *-sbom | *-manifests) say "  $(tail -n 1 "$file")" ;; *-plugin) say "  $(tail -n 1 "$file")" ;; esac
@@ -196,7 +196,7 @@ hashes >"$work/first"
 rm -rf "$tree" && copy_tree "$tree"
 store=$work/again
 add_wheels
-must "the packages once more, in an empty store" over build --no-link --print-out-paths "${packages[@]}"
+must "the packages once more, in an empty store" over build --max-jobs 2 --no-link --print-out-paths "${packages[@]}"
 [ "$(sort "$work/out")" = "$built" ] || fail "two builds, two sets of paths"
 hashes | diff "$work/first" - || fail "two builds differ"
 say "two clean builds are bit-identical: $(wc -l <"$work/first") paths"

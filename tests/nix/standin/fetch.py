@@ -2,8 +2,8 @@
 
 usage: PYTHON fetch.py WHEELS OUT          WHEELS keeps the files; OUT gets wheels.json and host.json
 
-Run with the interpreter that the stand-in is to use. pip takes the files that fit it, wherever it is configured to look,
-and refuses each whose sha256 is not in requirements.txt.
+Run with the interpreter that the stand-in is to use. pip takes the files that fit it from wherever it is configured
+to look, and refuses each whose sha256 is not in requirements.txt.
 """
 
 from __future__ import annotations
