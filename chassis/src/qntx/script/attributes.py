@@ -12,7 +12,8 @@
 | list, tuple, deque, range, and set in sorted order | array |
 | Enum | its value |
 | dataclass | object of its fields |
-| numpy scalar, array; pandas Series, Index, DataFrame | number, (nested) array (of dates and durations: text); an array of rows |
+| numpy scalar, array (dates and durations in it are text); pandas Series, Index | number, (nested) array |
+| pandas DataFrame | array of its rows |
 | Biopython Seq; SeqRecord | its letters; object of id, name, description and seq |
 
 Anything else, a value that contains itself, text that is not Unicode and nesting deeper than 30 is refused by name.
