@@ -1,0 +1,114 @@
+"""PostgreSQL keeps every promise, for many tenants and through a server that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.conformance.capsule_storage import CapsuleStorageSuite
+
+from qntx.capsules import Capsule, Capsules, Level, Recorder
+from qntx.capsules import capsule as capsules_
+from qntx.capsules.storage.base import ChainStorage
+from qntx.capsules.storage.postgres import PostgresCapsuleStorage
+
+
+class TestPostgresCapsuleStorage(CapsuleStorageSuite):
+    @pytest.fixture(autouse=True)
+    def database(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    async def open(self, tmp_path: Path) -> ChainStorage:
+        return PostgresCapsuleStorage(self.url)
+
+
+async def test_two_writers_share_every_chain_and_lose_nothing(postgres_url: str) -> None:
+    writers = [Capsules(postgres_url), Capsules(postgres_url)]
+    acks = [
+        writer.chain.submit(Capsule(), tenant_id)
+        for _ in range(40)
+        for writer in writers
+        for tenant_id in (None, "a", "b")
+    ]
+    await asyncio.gather(*map(asyncio.wrap_future, acks))
+
+    verdicts = [await writers[0].chain.verify(tenant, level=Level.SIGNATURES) for tenant in (None, "a", "b")]
+    for writer in writers:
+        await writer.close()
+
+    assert [(verdict.error, verdict.capsules_verified) for verdict in verdicts] == [(None, 80)] * 3
+
+
+async def test_a_synchronous_call_without_a_loop_is_sealed(postgres_url: str) -> None:
+    capsules = Capsules(postgres_url)
+
+    @capsules.audit(type="tool", tenant_from="site")
+    def work(number: int, site: str) -> int:
+        return number
+
+    await asyncio.to_thread(lambda: [work(number, "berlin") for number in range(20)])
+    verdict = await capsules.chain.verify("berlin")
+    await capsules.close()
+
+    assert verdict.capsules_verified == 20
+
+
+async def test_a_connection_that_breaks_is_made_again_without_a_loss_or_a_repetition(postgres_url: str) -> None:
+    capsules = Capsules(postgres_url)
+    capsules.chain.submit(Capsule()).result()
+    assert await capsules.storage.count() == 1
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+
+    await asyncio.gather(*(asyncio.wrap_future(capsules.chain.submit(Capsule())) for _ in range(10)))
+    verdict = await capsules.chain.verify()
+    await capsules.close()
+
+    assert (verdict.error, verdict.capsules_verified) == (None, 11)
+
+
+async def test_a_table_that_the_reference_library_made_is_widened(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "create table quantumpipes_capsules (id varchar(36) primary key, type varchar(20) not null, "
+            "sequence integer not null, previous_hash varchar(64), data text not null, hash varchar(64) not null, "
+            "signature text not null, signature_pq text not null, signed_at varchar(40), signed_by varchar(32), "
+            "session_id varchar(36), domain varchar(50) not null, tenant_id varchar(36), "
+            "constraint uq_capsule_tenant_sequence unique (tenant_id, sequence))"
+        )
+    storage = PostgresCapsuleStorage(postgres_url)
+    capsules = Capsules(storage=storage)
+    capsule = Capsule(domain="d" * 200)
+    capsule.context.session_id = "s" * 200
+
+    await asyncio.wrap_future(capsules.chain.submit(capsule, "t" * 200))
+    found = await storage.list_by_session("s" * 200)
+    await capsules.close()
+
+    assert [stored.id for stored in found] == [capsule.id]
+
+
+async def test_runs_on_two_machines_are_complete_on_one_chain(postgres_url: str, tmp_path: Path) -> None:
+    capsules = Capsules(postgres_url)
+    machines = [Recorder(capsules, tmp_path / name) for name in ("one", "two")]
+    for recorder in machines:
+        recorder.begin(Capsule()).finish("success").result()
+
+    verdict = await capsules.chain.verify()
+    for recorder in machines:
+        recorder.close()
+    await capsules.close()
+
+    assert (verdict.complete, verdict.sealed, verdict.started) == (True, 2, 2)
+
+
+async def test_a_server_that_is_not_there_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+    storage = PostgresCapsuleStorage(f"postgresql://nobody@/nothing?host={tmp_path}")
+    seal = Capsules(storage=storage).seal
+
+    ack = storage.append(capsules_.draft(Capsule()), seal)
+
+    assert "PostgreSQL" in str(ack.exception(timeout=30))
+    await storage.close()
