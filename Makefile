@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format demo bench sync clean
+.PHONY: help up test lint format demo bench sync nix-check clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ bench: sync $(INSTALLED)-bench  ## Measure, beside what else there is. ARGS such
 
 sync: $(INSTALLED)
 	@$(BIN)/qntx variant sync
+
+nix-check:  ## Build the flake over a stand-in for nixpkgs, sandboxed and offline: tests/nix/README.md.
+	@tests/nix/check.sh
 
 clean:  ## Remove what was built here. ~/.qntx stays.
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
