@@ -542,6 +542,23 @@ async def test_code_that_fails_is_told_in_the_message(driven):
     assert record["error"] == answer.error
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise ValueError('\\ud800')",
+        "import sys; sys.stdout.buffer.write(b'\\xff\\xfe'); _result = 1",
+        "_result = {'half': '\\ud800', 'nan': float('nan'), 'big': 10 ** 40, 'bytes': b'x', 'set': {1}}",
+        "_result = object()",
+        "class Liar(str):\n    def encode(self, *a): raise RuntimeError\n_result = Liar('x')",
+    ],
+)
+async def test_whatever_code_leaves_the_record_is_json(driven, code):
+    """Appendix B 7: text that is no text, values that are no JSON."""
+    _, record = await driven.execute(code)
+
+    assert record.keys() == RECORD_KEYS
+
+
 async def test_no_code_and_a_broken_upstream_are_invalid_arguments(driven):
     """pyre: its texts."""
     for request, text in (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -88,17 +90,30 @@ def test_what_it_cannot_start_with_is_said_on_stderr_and_the_status_is_two(argv)
     assert ended.stdout == ""
 
 
-@pytest.fixture
-def guarded(tmp_path) -> Iterator[int]:
-    """The port of a plugin that listens everywhere and wants a token."""
-    (tmp_path / "token").write_text("sesame\n")
-    argv = [*COMMAND, "--address", "0.0.0.0:0", "--token-file", str(tmp_path / "token")]
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+@contextmanager
+def _everywhere(*argv: str) -> Iterator[int]:
+    """The port of a plugin that listens on every address."""
+    command = [*COMMAND, "--address", "0.0.0.0:0", *argv]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     yield int(process.stdout.readline().split(b"=")[1])
     process.terminate()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.fixture
+def guarded(tmp_path) -> Iterator[int]:
+    (tmp_path / "token").write_text("sesame\n")
+    with _everywhere("--token-file", str(tmp_path / "token")) as port:
+        yield port
+
+
+@pytest.fixture
+def vouched_for(certificates) -> Iterator[int]:
+    files = (("certificate", "server.crt"), ("key", "server.key"), ("client-authority", "ca.crt"))
+    with _everywhere(*(f"--tls-{part}={certificates / file}" for part, file in files)) as port:
+        yield port
 
 
 @pytest.mark.parametrize("said", ["", "Bearer wrong", "sesame", "Bearer sesame2"])
@@ -109,6 +124,37 @@ async def test_who_does_not_bear_the_token_is_turned_away(guarded, said):
             await Stub(channel, DOMAIN).Metadata(domain_pb2.Empty(), timeout=5, metadata=metadata)
 
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.fixture
+def certificates(tmp_path) -> Path:
+    """An authority, and a server and a client that it vouches for."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=authority", "-days", "2")
+    for name in ("server", "client"):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (tmp_path / "names").write_text("subjectAltName=DNS:localhost")
+        vouch = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *vouch)
+    return Path(tmp_path)
+
+
+async def test_with_an_authority_only_who_shows_a_certificate_of_it_gets_in(certificates, vouched_for):
+    target = f"localhost:{vouched_for}"
+    authority, key, shown = ((certificates / name).read_bytes() for name in ("ca.crt", "client.key", "client.crt"))
+
+    async with grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(authority, key, shown)) as channel:
+        let_in = await Stub(channel, DOMAIN).Metadata(domain_pb2.Empty(), timeout=5)
+    async with grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(authority)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await Stub(channel, DOMAIN).Metadata(domain_pb2.Empty(), timeout=5)
+
+    assert let_in.name == "python"
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_who_bears_the_token_gets_in(guarded):

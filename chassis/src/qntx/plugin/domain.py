@@ -112,6 +112,7 @@ class DomainServicer:
     def _configure(self, configuration: Configuration) -> None:
         for fault in configuration.faults:
             _log.warning("configuration: %s", fault)
+        logging.getLogger("qntx").setLevel(logging.DEBUG if configuration.debug else logging.NOTSET)
         self._configuration = configuration
         self._executor.configure(configuration.settings)
 
