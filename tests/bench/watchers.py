@@ -33,12 +33,11 @@ def rows() -> Iterator[Row]:
 
 
 def _watcher(number: int, chosen: random.Random) -> Watcher:
-    """Most wait for a subject or a context of their own, beside a predicate that many share."""
-    predicate = f"predicate:{chosen.randrange(200)}"
+    """A third waits for a subject beside a predicate that many share, the others for a context or a common predicate."""
     wanted = (
-        Filter(predicates=[predicate], subjects=[f"subject:{chosen.randrange(20_000)}"]),
-        Filter(predicates=[predicate], contexts=[f"context:{chosen.randrange(500)}"]),
-        Filter(subjects=[f"subject:{chosen.randrange(20_000)}", f"subject:{chosen.randrange(20_000)}"]),
+        Filter(predicates=[f"predicate:{chosen.randrange(200)}"], subjects=[f"subject:{chosen.randrange(20_000)}"]),
+        Filter(contexts=[f"context:{chosen.randrange(500)}"]),
+        Filter(predicates=[f"predicate:{chosen.randrange(400)}"]),
     )[number % 3]
     return Watcher(f"w{number}", f"w{number}", wanted, Action.WEBHOOK, "http://127.0.0.1:1")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from qntx.host.api import app, attestations, events
@@ -100,3 +102,21 @@ async def test_follow_prints_what_arrives(shell: Shell) -> None:
     await process.wait()
 
     assert record["predicates"] == ["wanted"]
+
+
+async def test_an_export_is_a_parquet_file_of_all_that_match(shell: Shell, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra [frames] is not installed")
+    added = await shell.store.add_many(
+        [Draft(subjects=["a", "b"], predicates=["p"], attributes={"n": n}) for n in range(1200)]
+    )
+    await shell.store.add(Draft(subjects=["a"], predicates=["other"]))
+
+    code, out, err = await shell.run("export", str(tmp_path / "all.parquet"), "-p", "p")
+
+    assert (code, out) == (0, f"1200 attestations in {tmp_path / 'all.parquet'}\n"), err
+    table = parquet.read_table(tmp_path / "all.parquet")
+    assert table["id"].to_pylist() == [one.id for one in added[::-1]]
+    first = table.slice(0, 1).to_pylist()[0]
+    assert (first["subjects"], json.loads(first["attributes"])) == (["a", "b"], {"n": 1199})
+    assert int(first["timestamp"].timestamp() * 1000) == added[-1].timestamp_ms
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]

@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": ("qntx.cli.eval", "Print the value of a Python expression."),
     "attest": ("qntx.cli.attest", "Attest something."),
     "query": ("qntx.cli.query", "Show attestations, and follow them as they arrive."),
+    "export": ("qntx.cli.export", "Write attestations to a Parquet file."),
     "handler": ("qntx.cli.handler", "Create handlers, see how they fare and run them by hand."),
     "watcher": ("qntx.cli.watcher", "List, make, change and delete watchers."),
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
@@ -31,6 +32,9 @@ COMMANDS = {
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
 }
 """Each subcommand's module, whose `command` it is, and the line that `qntx --help` shows for it."""
+
+EXTRAS = {"pyarrow": "frames"}
+"""What brings a package that the command line itself does without."""
 
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""
@@ -52,7 +56,7 @@ class Commands(click.Group):
                 raise
             raise Refused(
                 f"qntx {cmd_name} needs the Python package {missing.name}, which is not installed here: "
-                "pip install 'qntx-chassis[host]'"
+                f"pip install 'qntx-chassis[{EXTRAS.get(missing.name or '', 'host')}]'"
             ) from missing
         command: click.Command = module.command
         return command

@@ -97,6 +97,17 @@ class Client:
                     yield name, json.loads(line.removeprefix("data:"))
                     name = "message"
 
+    def lines(self, path: str, **params: Any) -> Iterator[Any]:
+        """The JSON values of an answer that has one a line, as they come."""
+        sent = {name: value for name, value in params.items() if value is not None}
+        headers = {"Accept": "application/x-ndjson"}
+        with self._reaching(), self._http.stream("GET", path, params=sent, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+            _check(answer)
+            for line in answer.iter_lines():
+                yield json.loads(line)
+
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         try:

@@ -1,0 +1,96 @@
+"""Attestations as a Parquet file, for pandas, polars, DuckDB and the like."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow
+from pyarrow import parquet
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from qntx.cli import client
+
+GROUP = 50_000
+"""Rows that are held at a time, and written as one row group."""
+
+TERMS = ("subjects", "predicates", "contexts", "actors")
+TIME = pyarrow.timestamp("ms", tz="UTC")
+SCHEMA = pyarrow.schema(
+    [
+        ("id", pyarrow.string()),
+        *((field, pyarrow.list_(pyarrow.string())) for field in TERMS),
+        ("timestamp", TIME),
+        ("created_at", TIME),
+        ("source", pyarrow.string()),
+        ("attributes", pyarrow.string()),
+        ("signature", pyarrow.binary()),
+        ("signer_did", pyarrow.string()),
+    ],
+    metadata={"attributes": "JSON: their shapes differ from one attestation to the next"},
+)
+
+
+@click.command("export")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--subject", "-s", "subjects", multiple=True, help="Any of these. May be repeated.")
+@click.option("--predicate", "-p", "predicates", multiple=True, help="Any of these. May be repeated.")
+@click.option("--context", "-c", "contexts", multiple=True, help="Any of these. May be repeated.")
+@click.option("--actor", "-a", "actors", multiple=True, help="Any of these. May be repeated.")
+@click.option("--since", help="2026-01-15, 2026-01-15T09:30:00Z, '3 days ago', 90m, yesterday.")
+@click.option("--until", help="The same.")
+def command(
+    path: Path,
+    subjects: Sequence[str],
+    predicates: Sequence[str],
+    contexts: Sequence[str],
+    actors: Sequence[str],
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Write the attestations that match, newest first, to PATH. The file appears once it is whole."""
+    asked = {"subjects": subjects, "predicates": predicates, "contexts": contexts, "actors": actors}
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with client.find() as host:
+            rows = _write(unfinished, host.lines("/api/attestations", since=since, until=until, **asked))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    click.echo(f"{rows} attestations in {path}")
+
+
+def _write(path: Path, records: Iterator[Mapping[str, Any]]) -> int:
+    rows = 0
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} attestations"), TimeElapsedColumn())
+    with (
+        parquet.ParquetWriter(path, SCHEMA, compression="zstd") as file,
+        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+    ):
+        shown = progress.add_task("")
+        while group := [_row(record) for record in islice(records, GROUP)]:
+            file.write_table(_table(group))
+            rows += len(group)
+            progress.update(shown, completed=rows)
+    return rows
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> pyarrow.Table:
+    return pyarrow.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **record,
+        "timestamp": datetime.fromisoformat(record["timestamp"]),
+        "created_at": datetime.fromisoformat(record["created_at"]),
+        "attributes": json.dumps(record.get("attributes", {}), ensure_ascii=False),
+        "signature": base64.b64decode(record.get("signature", "")),
+    }
