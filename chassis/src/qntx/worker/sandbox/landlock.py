@@ -39,10 +39,11 @@ def scopes_signals(version: int) -> bool:
     return version >= 6
 
 
-def restrict(version: int, rules: Iterable[tuple[str, int]], *, network: bool) -> None:
+def restrict(version: int, rules: Iterable[tuple[str | int, int]], *, network: bool) -> None:
     """Leave this process, for good, nothing of the file system but what the rules name.
 
-    A path that is not there needs no rule. Without `network`, TCP is denied too, where the kernel can.
+    A rule is a path, or a descriptor of one, and the rights below it. A path that is not there needs none. Without
+    `network`, TCP is denied too, where the kernel can.
     """
     ports = 0 if network or version < 4 else _BIND_TCP | _CONNECT_TCP
     scopes = _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if version >= 6 else 0
@@ -50,21 +51,22 @@ def restrict(version: int, rules: Iterable[tuple[str, int]], *, network: bool) -
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = kernel.syscall("landlock_create_ruleset", kernel.NR_LANDLOCK_CREATE, attributes, size, 0)
     try:
-        for path, rights in rules:
+        for place, rights in rules:
+            if isinstance(place, int):
+                _allow(ruleset, place, rights & everything(version))
+                continue
             with contextlib.suppress(FileNotFoundError, PermissionError):
-                _allow(ruleset, path, rights & everything(version))
+                descriptor = os.open(place, os.O_PATH | os.O_CLOEXEC)
+                _allow(ruleset, descriptor, rights & everything(version))
+                os.close(descriptor)
         kernel.syscall("landlock_restrict_self", kernel.NR_LANDLOCK_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
-    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            # Rights that only a directory can have are an error on anything else.
-            rights &= _ON_FILES
-        rule = struct.pack("=Qi", rights, descriptor)
-        kernel.syscall("landlock_add_rule", kernel.NR_LANDLOCK_ADD, ruleset, _RULE_PATH_BENEATH, rule, 0)
-    finally:
-        os.close(descriptor)
+def _allow(ruleset: int, descriptor: int, rights: int) -> None:
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        # Rights that only a directory can have are an error on anything else.
+        rights &= _ON_FILES
+    rule = struct.pack("=Qi", rights, descriptor)
+    kernel.syscall("landlock_add_rule", kernel.NR_LANDLOCK_ADD, ruleset, _RULE_PATH_BENEATH, rule, 0)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from qntx.worker.sandbox import kernel
 from qntx.worker.sandbox.identity import NOBODY, drop_root, map_to_nobody
-from qntx.worker.sandbox.policy import DEVICES, Policy
+from qntx.worker.sandbox.policy import DEVICES, Policy, outermost
 
 SCRATCH = "/scratch"
 HOST = "/.host"
@@ -108,13 +108,8 @@ def _build_tree(paths: Sequence[str], *, drop: bool) -> None:
 
 def _shown(paths: Sequence[str]) -> list[str]:
     """The paths that are there, without links of the root directory (copied as links) and what lies in another path."""
-    shown: list[str] = []
-    for path in sorted(set(paths)):
-        if not os.path.exists(path) or (os.path.islink(path) and os.path.dirname(path) == "/"):
-            continue
-        if not any(path.startswith(above.rstrip("/") + "/") for above in shown):
-            shown.append(path)
-    return shown
+    there = [path for path in paths if os.path.exists(path)]
+    return outermost([path for path in there if not (os.path.islink(path) and os.path.dirname(path) == "/")])
 
 
 def _furnish(base: str, paths: Sequence[str]) -> None:

@@ -68,6 +68,15 @@ def at_least(rung: str, required: str) -> bool:
     return RUNGS.index(rung) >= RUNGS.index(required)
 
 
+def outermost(paths: Sequence[str]) -> list[str]:
+    """The paths without those that lie in another of them."""
+    kept: list[str] = []
+    for path in sorted(set(paths)):
+        if not any(path.startswith(above.rstrip("/") + "/") for above in kept):
+            kept.append(path)
+    return kept
+
+
 def readable(python_paths: Sequence[str]) -> list[str]:
     """What every run may read: the system's libraries and Python's own."""
     paths = [*SYSTEM_PATHS, *ETC_PATHS, *python_paths]

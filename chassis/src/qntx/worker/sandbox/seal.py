@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from qntx.worker.sandbox import kernel, landlock, limits, namespaces, seccomp
 from qntx.worker.sandbox.identity import NOBODY, drop_root
 from qntx.worker.sandbox.namespaces import Namespaces
-from qntx.worker.sandbox.policy import DEVICES, FULL, LANDLOCK, LIMITS, PROCESS_FACTS, Policy
+from qntx.worker.sandbox.policy import DEVICES, FULL, LANDLOCK, LIMITS, PROCESS_FACTS, Policy, outermost
 
 NPROC_MARGIN = 256
 
@@ -28,6 +29,8 @@ class Walls:
     namespaces: Namespaces | None = None
     tasks_before: int = 0
     data_bytes_before: int = 0
+    places: tuple[tuple[int, int], ...] = ()
+    """Descriptors of what every worker may reach, opened once, and the rights there."""
 
     def raised(self) -> Walls:
         """In the zygote, when everything is imported: from here on it may be in another process."""
@@ -41,8 +44,9 @@ class Walls:
         return replace(self, tasks_before=_tasks_of(os.getuid()))
 
     def measured(self) -> Walls:
-        """With the memory that every worker starts with, which its limit must not count."""
-        return replace(self, data_bytes_before=limits.used_data_bytes())
+        """With what is the same for all workers found out once: their paths, the memory that they start with."""
+        opened = tuple(self._opened()) if self.rung != LIMITS else ()
+        return replace(self, places=opened, data_bytes_before=limits.used_data_bytes())
 
     def before_fork(self) -> None:
         if self.namespaces is not None:
@@ -80,15 +84,20 @@ class Walls:
         os.mkdir(scratch, 0o700)
         return scratch
 
-    def _rules(self, policy: Policy, scratch: str) -> Iterator[tuple[str, int]]:
-        for path in (*self.paths, *policy.readable_paths):
+    def _opened(self) -> Iterator[tuple[int, int]]:
+        readable = [(path, landlock.READ) for path in outermost(self.paths)]
+        facts = [(path, landlock.READ_FILE) for path in PROCESS_FACTS]
+        devices = [(path, landlock.DEVICE) for path in DEVICES]
+        for path, rights in (*readable, *facts, *devices):
+            with contextlib.suppress(OSError):
+                yield os.open(path, os.O_PATH | os.O_CLOEXEC), rights
+
+    def _rules(self, policy: Policy, scratch: str) -> Iterator[tuple[str | int, int]]:
+        yield from self.places
+        for path in policy.readable_paths:
             yield path, landlock.READ
         own_tree = self.rung == FULL and policy.subprocess
         yield "/proc" if own_tree else "/proc/self", landlock.READ
-        for path in PROCESS_FACTS:
-            yield path, landlock.READ_FILE
-        for path in DEVICES:
-            yield path, landlock.DEVICE
         yield scratch, landlock.everything(self.landlock_abi)
         if own_tree:
             yield "/dev/shm", landlock.everything(self.landlock_abi)

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 from qntx.worker.sandbox import kernel
 from qntx.worker.sandbox.policy import Policy
@@ -134,6 +135,7 @@ def supported() -> bool:
     return kernel.MACHINE in _ARCHITECTURE
 
 
+@cache
 def program(policy: Policy, *, unix_sockets: bool = False, own_pid: int = 0, keep_metadata: bool = False) -> bytes:
     """The filter as BPF.
 

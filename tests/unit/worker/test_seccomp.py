@@ -1,0 +1,103 @@
+"""The system call filter, run in an interpreter of its own: what each call gets."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from qntx.worker.sandbox import kernel, seccomp
+from qntx.worker.sandbox.policy import Policy
+
+ALLOW, KILL = 0x7FFF0000, 0x80000000
+MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+THREAD_FLAGS, FORK_FLAGS, NEW_USER = 0x3D0F00, 17, 0x10000000
+
+
+def judge(program: bytes, architecture: int, number: int, *arguments: int) -> int:
+    """What the kernel would answer."""
+    data = struct.pack("<IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
+    instructions = list(struct.iter_unpack("=HBBI", program))
+    position = accumulator = 0
+    while True:
+        code, true, false, value = instructions[position]
+        position += 1
+        if code == 0x20:
+            (accumulator,) = struct.unpack_from("<I", data, value)
+        elif code == 0x06:
+            return value
+        else:
+            holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
+            position += true if holds else false
+
+
+@pytest.fixture(params=MACHINES)
+def machine(request, monkeypatch):
+    monkeypatch.setattr(kernel, "MACHINE", request.param)
+    seccomp.program.cache_clear()
+    yield MACHINES[request.param]
+    seccomp.program.cache_clear()
+
+
+def refused(number: int) -> int:
+    return 0x00050000 | number
+
+
+def test_a_call_of_another_architecture_kills(machine):
+    assert judge(seccomp.program(Policy()), machine ^ 1, 0) == KILL
+
+
+@pytest.mark.parametrize("name", ["ptrace", "mount", "bpf", "memfd_create", "keyctl", "io_uring_setup", "unshare"])
+def test_what_no_script_needs_is_refused(machine, name):
+    for policy in (Policy(), Policy(network=True, subprocess=True)):
+        assert judge(seccomp.program(policy), machine, seccomp.number_of(name)) == refused(errno.EPERM)
+
+
+def test_threads_may_be_made_and_processes_only_where_allowed(machine):
+    clone = seccomp.number_of("clone")
+
+    assert judge(seccomp.program(Policy()), machine, clone, THREAD_FLAGS) == ALLOW
+    assert judge(seccomp.program(Policy()), machine, clone, FORK_FLAGS) == refused(errno.EPERM)
+    assert judge(seccomp.program(Policy(subprocess=True)), machine, clone, FORK_FLAGS) == ALLOW
+    assert judge(seccomp.program(Policy(subprocess=True)), machine, clone, NEW_USER | 17) == refused(errno.EPERM)
+
+
+def test_programs_run_only_where_allowed(machine):
+    execve = seccomp.number_of("execve")
+
+    assert judge(seccomp.program(Policy()), machine, execve) == refused(errno.EPERM)
+    assert judge(seccomp.program(Policy(subprocess=True)), machine, execve) == ALLOW
+
+
+@pytest.mark.parametrize(
+    ("family", "with_network"), [(1, False), (2, True), (10, True), (16, True), (17, False), (40, False)]
+)
+def test_sockets_are_of_the_families_that_the_policy_names(machine, family, with_network):
+    socket = seccomp.number_of("socket")
+
+    assert judge(seccomp.program(Policy()), machine, socket, family) == refused(errno.EACCES)
+    found = judge(seccomp.program(Policy(network=True)), machine, socket, family)
+    assert found == (ALLOW if with_network else refused(errno.EACCES))
+    assert judge(seccomp.program(Policy(), unix_sockets=True), machine, socket, 1) == ALLOW
+
+
+@pytest.mark.parametrize(("flags", "allowed"), [(0x22, True), (0x02, True), (0x01, True), (0x21, False), (0x23, False)])
+def test_memory_is_never_both_shared_and_anonymous(machine, flags, allowed):
+    found = judge(seccomp.program(Policy()), machine, seccomp.number_of("mmap"), 0, 4096, 3, flags)
+
+    assert found == (ALLOW if allowed else refused(errno.ENOMEM))
+
+
+def test_signals_reach_only_oneself_where_the_kernel_cannot_hold_them_in(machine):
+    program = seccomp.program(Policy(), own_pid=42)
+    kill = seccomp.number_of("kill")
+
+    assert judge(program, machine, kill, 42, 9) == ALLOW
+    assert judge(program, machine, kill, 43, 9) == refused(errno.EPERM)
+    assert judge(program, machine, kill, 0xFFFFFFFF, 9) == refused(errno.EPERM)
+
+
+def test_ordinary_calls_are_allowed(machine):
+    for number in (0, 1, 3, 5):
+        assert judge(seccomp.program(Policy()), machine, number) == ALLOW
