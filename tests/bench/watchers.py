@@ -33,7 +33,7 @@ def rows() -> Iterator[Row]:
 
 
 def _watcher(number: int, chosen: random.Random) -> Watcher:
-    """A third waits for a subject beside a predicate that many share, the others for a context or a common predicate."""
+    """A third waits for a subject and a common predicate, a third for a context, a third for a predicate."""
     wanted = (
         Filter(predicates=[f"predicate:{chosen.randrange(200)}"], subjects=[f"subject:{chosen.randrange(20_000)}"]),
         Filter(contexts=[f"context:{chosen.randrange(500)}"]),
