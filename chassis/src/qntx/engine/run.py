@@ -15,7 +15,7 @@ from qntx.engine.notes import Notes
 from qntx.engine.output import Output
 from qntx.engine.untrusted import Unreadable, checked_json, printable, read_json
 from qntx.engine.worker import STDERR, STDOUT, Exit, Worker
-from qntx.errors import ChassisError
+from qntx.errors import ChassisError, WorkerLost
 from qntx.model.execution import Execution, Outcome, Result
 from qntx.worker import frames
 
@@ -82,6 +82,8 @@ class Run:
             self._disarm()
             self._worker.drain()
             exit = await self._await_exit() if payload is None else None
+            if exit is not None and exit.lost and self._stopped is None:
+                raise WorkerLost("the process that holds the workers ended in the middle of the run; run it again")
             await self._settle()
         finally:
             # Also where whoever waits for us has gone away.

@@ -158,5 +158,5 @@ class Zygote:
             if not wanted.done():
                 wanted.set_exception(WorkerLost("the process that forks workers ended"))
         for worker in self._workers.values():
-            worker.ended(Exit(9))
+            worker.ended(Exit(9, lost=True))
         self._workers.clear()

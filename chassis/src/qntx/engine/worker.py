@@ -26,6 +26,8 @@ class Exit:
     status: int
     cpu_ms: float = 0.0
     peak_rss_bytes: int = 0
+    lost: bool = False
+    """It went down with the process that forked it, through no fault of its own."""
 
     def describe(self) -> str:
         if os.WIFSIGNALED(self.status):

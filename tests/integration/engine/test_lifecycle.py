@@ -1,0 +1,215 @@
+"""What happens when processes die, policies differ, and there is more than there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from qntx.engine.api import Event, Settings
+from qntx.engine.pool import Pool
+from qntx.errors import Busy, Refused, WorkerLost
+from qntx.model.execution import Limits, Outcome, Result
+
+MARK = "QNTX_LIFECYCLE_TEST"
+
+
+def marked(value: str) -> list[int]:
+    """The processes that an engine with that mark in its environment has."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if f"{MARK}={value}".encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+async def until(condition, seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # processes end without telling us
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def mark(request) -> str:
+    return f"{os.getpid()}-{request.node.name}"
+
+
+async def test_a_killed_zygote_takes_what_runs_with_it_and_is_back_by_itself(execution, home, mark):
+    async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max="landlock")) as pool:
+        under_way = asyncio.create_task(pool.run(execution("import time; time.sleep(30)"), home))
+        await asyncio.sleep(0.5)
+        zygote = min(marked(mark))
+
+        os.kill(zygote, signal.SIGKILL)
+
+        with pytest.raises(WorkerLost):
+            await under_way
+        assert (await pool.run(execution("6 * 7"), home)).result_json == b"42"
+        assert pool.describe()["metrics"]["zygotes_lost"] == 1
+
+
+async def test_nothing_is_left_when_the_engine_is_closed(execution, home, mark, tmp_path):
+    async with Pool(Settings(name="x", environment={MARK: mark})) as pool:
+        code = "import subprocess; subprocess.Popen(['sleep', '300'], start_new_session=True)"
+        await pool.run(execution(code, limits=Limits(subprocess=True)), home)
+        assert marked(mark)
+
+    await until(lambda: not marked(mark))
+
+
+async def test_what_a_run_started_ends_with_the_run(execution, home, mark):
+    for rung in ("full", "landlock", "limits"):
+        where = f"{mark}-{rung}"
+        async with Pool(Settings(name="x", environment={MARK: where}, sandbox_max=rung)) as pool:
+            await until(lambda pool=pool: pool.describe()["idle_workers"] >= 4)
+            before = len(marked(where))
+            code = "import subprocess\nfor _ in range(3): subprocess.Popen(['sleep', '300'], start_new_session=True)"
+
+            result = await pool.run(execution(code, limits=Limits(subprocess=True)), home)
+
+            assert result.success, result.error
+            await until(lambda where=where, before=before: len(marked(where)) <= before)
+
+
+async def test_a_rung_that_is_required_and_not_reached_is_refused():
+    with pytest.raises(Refused, match=r"hold runs in by 'limits' and the configuration requires 'full'"):
+        async with Pool(Settings(name="x", sandbox_max="limits", require_sandbox="full")):
+            pass
+
+
+async def test_a_run_gets_exactly_the_files_that_it_names(pool, home, execution, tmp_path):
+    file = tmp_path / "data.txt"
+    file.write_text("content")
+    code = f"open({str(file)!r}).read()"
+    reachable = Limits(readable_paths=(str(file),))
+    for directory in (file, *file.parents):
+        if os.geteuid() == 0 and directory.is_relative_to("/tmp") and directory != Path("/tmp"):
+            directory.chmod(0o755)
+
+    assert (await pool.run(execution(code), home)).outcome is Outcome.RAISED
+    assert (await pool.run(execution(code, limits=reachable), home)).result_json == b'"content"'
+
+
+async def test_the_plugins_environment_does_not_reach_scripts(run, monkeypatch):
+    result = await run("import os\nsorted(os.environ)")
+
+    assert set(os.environ) - {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PWD", "TMPDIR"}
+    allowed = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PWD", "TMPDIR", "PYTHONMALLOC", "GLIBC_TUNABLES"}
+    assert {name for name in eval(result.result_json) if not name.endswith("_THREADS")} <= allowed
+
+
+async def test_events_come_in_order_and_end_with_the_result(pool, home, execution):
+    events: list[Event] = []
+
+    result = await pool.run(execution("print('a')\nprogress(1, 2)\nlog('b')\nprint('c')"), home, events.append)
+
+    assert [event.sequence for event in events] == list(range(len(events)))
+    assert events[0].kind == "started"
+    assert (events[-1].kind, events[-1].data) == ("end", result)
+    assert b"".join(event.data for event in events if event.kind == "stdout") == b"a\nc\n"
+    assert {event.kind for event in events} == {"started", "stdout", "progress", "log", "end"}
+
+
+async def test_output_comes_while_the_code_runs(pool, home, execution):
+    first = asyncio.get_running_loop().create_future()
+
+    def listen(event: Event) -> None:
+        if event.kind == "stdout" and not first.done():
+            first.set_result(event.data)
+
+    asked = execution("import time\nprint('early')\ntime.sleep(30)")
+    under_way = asyncio.create_task(pool.run(asked, home, listen))
+
+    assert await asyncio.wait_for(first, 10) == b"early\n"
+    pool.cancel(asked.id)
+    assert (await under_way).stdout == "early\n"
+
+
+async def test_a_run_that_waits_is_cancelled_at_once(home, execution):
+    async with Pool(Settings(name="x", running_max=1)) as pool:
+        long, waits = execution("import time; time.sleep(30)"), execution("1")
+        running = asyncio.create_task(pool.run(long, home))
+        waiting = asyncio.create_task(pool.run(waits, home))
+        await asyncio.sleep(0.2)
+
+        assert pool.cancel(waits.id)
+
+        result: Result = await asyncio.wait_for(waiting, 5)
+        assert (result.outcome, result.stdout) == (Outcome.CANCELLED, "")
+        pool.cancel(long.id)
+        await running
+
+
+async def test_a_client_that_goes_away_stops_the_run(home, execution, mark):
+    async with Pool(Settings(name="x", running_max=1, environment={MARK: mark})) as pool:
+        gone = asyncio.create_task(pool.run(execution("while True: pass"), home))
+        await asyncio.sleep(0.3)
+
+        gone.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert (await pool.run(execution("1"), home)).result_json == b"1"
+
+
+async def test_past_the_bound_a_run_is_refused(home, execution):
+    async with Pool(Settings(name="x", running_max=1, queued_max=1)) as pool:
+        asked = [execution("import time; time.sleep(30)") for _ in range(2)]
+        tasks = [asyncio.create_task(pool.run(each, home)) for each in asked]
+        await asyncio.sleep(0.2)
+
+        with pytest.raises(Busy):
+            await pool.run(execution("1"), home)
+
+        assert pool.describe()["metrics"]["refused"] == 1
+        for each in asked:
+            pool.cancel(each.id)
+        await asyncio.gather(*tasks)
+
+
+async def test_code_of_many_megabytes_arrives_whole(run):
+    padding = "# " + "x" * 20_000_000
+
+    assert (await run(f"{padding}\n_result = 5")).result_json == b"5"
+
+
+async def test_a_slow_store_holds_up_the_script_not_the_memory(pool, execution, home):
+    stored = 0
+
+    class Slow(type(home)):
+        async def attest(self, drafts):
+            nonlocal stored
+            await asyncio.sleep(0.02)
+            stored += len(drafts)
+            return [("AS", 0)] * len(drafts)
+
+    result = await pool.run(execution("for n in range(60000): attest(['s' * 500], ['p'], ['c'])"), Slow())
+
+    assert (result.outcome, stored) == (Outcome.FINISHED, 60000)
+
+
+async def test_hundreds_of_runs_mixed_with_kills_leave_everything_flat(home, execution, mark):
+    codes = ["1 + 1", "import os; os._exit(3)", "print('x' * 100_000)", "1 / 0", "open('f', 'w').write('x' * 1000)"]
+    async with Pool(Settings(name="x", running_max=4, environment={MARK: mark}, sandbox_max="landlock")) as pool:
+
+        async def some(count: int) -> None:
+            await asyncio.gather(*(pool.run(execution(codes[n % len(codes)]), home) for n in range(count)))
+
+        await some(40)
+        await until(lambda: pool.describe()["idle_workers"] == 8)
+        before = len(os.listdir("/proc/self/fd")), len(marked(mark))
+
+        for _ in range(4):
+            await some(100)
+
+        await until(lambda: pool.describe()["idle_workers"] == 8)
+        await until(lambda: (len(os.listdir("/proc/self/fd")), len(marked(mark))) <= before)
+        scratch = Path(pool._scratch.name)
+        await until(lambda: sum(len(list(tier.iterdir())) for tier in scratch.iterdir()) <= 9)
