@@ -194,15 +194,7 @@ class Engine:
         arrived = await self._store.after(cursor, limit=BATCH)
         if not arrived:
             return cursor
-        if self._index is None:
-            self._index = Index(self._watchers.values())
-        index = self._index
-        firings = [
-            Firing(0, watcher.id, position, claim.id, depth=self._lineage.depth(claim))
-            for position, claim in arrived
-            for watcher in index.fired(claim)
-            if position > watcher.from_position
-        ]
+        firings = [firing for position, claim in arrived for firing in self._fired(position, claim)]
         loops = [firing for firing in firings if firing.depth > DEPTH_MAX]
         await self._kept.enqueue([firing for firing in firings if firing.depth <= DEPTH_MAX], arrived[-1][0])
         for firing in loops:
@@ -210,6 +202,13 @@ class Engine:
         for watcher_id in {firing.watcher_id for firing in firings}:
             self._wake(watcher_id)
         return arrived[-1][0]
+
+    def _fired(self, position: int, claim: Attestation) -> list[Firing]:
+        if self._index is None:
+            self._index = Index(self._watchers.values())
+        fired = [watcher for watcher in self._index.fired(claim) if position > watcher.from_position]
+        depth = self._lineage.depth(claim) if fired else 0
+        return [Firing(0, watcher.id, position, claim.id, depth=depth) for watcher in fired]
 
     async def _refuse_loop(self, firing: Firing) -> None:
         error = (
