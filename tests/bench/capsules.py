@@ -1,0 +1,194 @@
+"""The audit trail beside the protocol's reference library, in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from qp_capsule.audit import Capsules as ReferenceCapsules
+from qp_capsule.chain import CapsuleChain as ReferenceChain
+from qp_capsule.seal import Seal as ReferenceSeal
+from qp_capsule.storage import CapsuleStorage as ReferenceStorage
+from tests.bench.measure import Row, row
+
+from qntx.capsules import Capsule, Capsules, Level, Recorder
+
+RECORDS = int(os.environ.get("CAPSULES_BENCH_RECORDS", "50000"))
+CALLS = 300
+TASKS = 32
+ROUNDS = 5
+OURS, THEIRS = "qntx", "qp-capsule"
+
+
+def rows() -> Iterator[Row]:
+    with _folder() as folder:
+        yield from asyncio.run(_sealing(folder))
+        yield from asyncio.run(_caller(folder))
+        yield from asyncio.run(_recording(folder))
+        yield from asyncio.run(_verifying(folder))
+
+
+async def _sealing(folder: Path) -> list[Row]:
+    """Stored records a second, by what is in the database afterwards: what was lost does not count."""
+    taken = []
+    for tasks, calls in ((1, CALLS), (TASKS, CALLS * 8)):
+        rates: dict[str, list[float]] = {OURS: [], THEIRS: []}
+        lost = 0
+        for number in range(ROUNDS):
+            for name, make in ((OURS, Capsules), (THEIRS, ReferenceCapsules)):
+                path = folder / f"{name}-{tasks}-{number}.db"
+                capsules: Any = make(str(path))
+                rate, stored = await _rate(capsules, tasks, calls if name == OURS else calls // 4)
+                rates[name].append(rate)
+                lost += 0 if name == OURS else calls // 4 // tasks * tasks - stored
+                await capsules.close()
+        label = f"durable seals, {tasks} task{'s' if tasks > 1 else ''}"
+        note = f"{THEIRS} lost {lost} of {calls // 4 * ROUNDS}" if lost else ""
+        taken.append(row(f"{label}, {THEIRS}", rates[THEIRS], "stored/s", note=note))
+        taken.append(row(f"{label}, {OURS}", rates[OURS], "stored/s", to=f"{label}, {THEIRS}"))
+    return taken
+
+
+async def _rate(capsules: Any, tasks: int, calls: int) -> tuple[float, int]:
+    @capsules.audit(type="tool")  # type: ignore[untyped-decorator]
+    async def work(number: int) -> int:
+        return number
+
+    async def several() -> None:
+        for number in range(calls // tasks):
+            await work(number)
+
+    await work(0)
+    begun = time.perf_counter()
+    await asyncio.gather(*(several() for _ in range(tasks)))
+    seconds = time.perf_counter() - begun
+    stored = await capsules.storage.count() - 1
+    return stored / seconds, stored
+
+
+async def _caller(folder: Path) -> list[Row]:
+    """What a synchronous call in a running loop waits for its audit."""
+    capsules = Capsules(folder / "caller.db")
+
+    @capsules.audit(type="tool")
+    def work(number: int) -> int:
+        return number
+
+    samples = []
+    for number in range(CALLS * 4):
+        begun = time.perf_counter()
+        work(number)
+        samples.append((time.perf_counter() - begun) * 1e6)
+        if number % 50 == 0:
+            await asyncio.sleep(0.02)
+    await capsules.close()
+    return [row("cost of a synchronous call in a loop", samples, "µs")]
+
+
+async def _recording(folder: Path) -> list[Row]:
+    """What an execution waits for: the note before it, and the note after it."""
+    capsules = Capsules(folder / "recorder.db")
+    recorder = Recorder(capsules)
+    begins, ends = [], []
+    for _ in range(CALLS * 2):
+        begun = time.perf_counter()
+        run = recorder.begin(Capsule())
+        begins.append((time.perf_counter() - begun) * 1e6)
+        await asyncio.sleep(0.001)
+        begun = time.perf_counter()
+        run.finish("success")
+        ends.append((time.perf_counter() - begun) * 1e6)
+    await run.sealed()
+    await capsules.close()
+    return [row("a run's begin", begins, "µs"), row("a run's finish", ends, "µs")]
+
+
+async def _verifying(folder: Path) -> list[Row]:
+    path = folder / "verify.db"
+    capsules = Capsules(path)
+    acks = [capsules.chain.submit(Capsule()) for _ in range(RECORDS)]
+    for ack in acks:
+        ack.result()
+    del acks
+    storage = ReferenceStorage(path)
+    chain = ReferenceChain(storage)
+    taken = []
+    for level, ours, theirs in (
+        ("content", lambda: capsules.chain.verify(level=Level.CONTENT), lambda: chain.verify(verify_content=True)),
+        (
+            "signatures",
+            lambda: capsules.chain.verify(level=Level.SIGNATURES),
+            lambda: chain.verify(seal=ReferenceSeal()),
+        ),
+    ):
+        label = f"verification, {level}, {RECORDS} records"
+        taken.append(row(f"{label}, {THEIRS}", [RECORDS / await _seconds(theirs)], "/s"))
+        taken.append(row(f"{label}, {OURS}", [RECORDS / await _seconds(ours)], "/s", to=f"{label}, {THEIRS}"))
+    memory = f"memory of a verification, {RECORDS} records"
+    taken.append(row(f"{memory}, {THEIRS}", [await _mebibytes(lambda: chain.verify())], "MiB", note="structural"))
+    taken.append(
+        row(f"{memory}, {OURS}", [await _mebibytes(lambda: capsules.chain.verify())], "MiB", to=f"{memory}, {THEIRS}")
+    )
+    await storage.close()
+    taken += await _proving(capsules)
+    await capsules.close()
+    return taken
+
+
+async def _proving(capsules: Capsules) -> list[Row]:
+    found = await capsules.storage.list(limit=50, offset=RECORDS // 2)
+    made, checked = [], []
+    for capsule in found:
+        begun = time.perf_counter()
+        proof = await capsules.chain.inclusion(capsule.id)
+        made.append((time.perf_counter() - begun) * 1000)
+        begun = time.perf_counter()
+        assert proof.holds()
+        checked.append((time.perf_counter() - begun) * 1e6)
+    size = float(sum(map(len, proof.path)))
+    return [
+        row(f"inclusion proof among {RECORDS}, size", [size], "B"),
+        row(f"inclusion proof among {RECORDS}, made", made, "ms"),
+        row(f"inclusion proof among {RECORDS}, checked", checked, "µs"),
+    ]
+
+
+async def _seconds(work: Callable[[], Awaitable[Any]]) -> float:
+    samples = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        assert (await work()).valid
+        samples.append(time.perf_counter() - begun)
+    return statistics.median(samples)
+
+
+async def _mebibytes(work: Callable[[], Awaitable[Any]]) -> float:
+    tracemalloc.start()
+    await work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder, and keys, of this run's own."""
+    before = os.environ.get("QUANTUMPIPES_DATA_DIR")
+    folder = Path(tempfile.mkdtemp(prefix="capsules-bench-"))
+    os.environ["QUANTUMPIPES_DATA_DIR"] = str(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        os.environ.pop("QUANTUMPIPES_DATA_DIR")
+        if before is not None:
+            os.environ["QUANTUMPIPES_DATA_DIR"] = before
