@@ -19,9 +19,10 @@ from qntx.host.services.server import ServiceServer
 from qntx.host.store.memory import MemoryStore
 from qntx.host.store.node_key import NodeKey
 from qntx.model.attestation import Draft, Filter
-from qntx.protocol import domain_pb2
+from qntx.protocol import domain_pb2, runtime_pb2
 from qntx.wire.services import MESSAGE_OPTIONS, Stub
 
+_RUNTIME = runtime_pb2.DESCRIPTOR.services_by_name["PythonRuntime"]
 _SERVICE = domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"]
 
 BOTH = '''
@@ -54,8 +55,9 @@ NEW = {
 class World:
     """A plugin, as a host sees it, and the store it calls."""
 
-    def __init__(self, plugin: Any, store: MemoryStore, request: domain_pb2.InitializeRequest) -> None:
+    def __init__(self, plugin: Any, runtime: Any, store: MemoryStore, request: domain_pb2.InitializeRequest) -> None:
         self.plugin = plugin
+        self.runtime = runtime
         self.store = store
         self.request = request
 
@@ -88,7 +90,7 @@ async def world(repository: Path) -> AsyncIterator[World]:
             grpc.aio.insecure_channel(plugin.address, options=MESSAGE_OPTIONS) as channel,
         ):
             request = domain_pb2.InitializeRequest(ats_store_endpoint=services.endpoint, auth_token="token")
-            yield World(Stub(channel, _SERVICE), store, request)
+            yield World(Stub(channel, _SERVICE), Stub(channel, _RUNTIME), store, request)
     finally:
         family = plugin.family()
         plugin.stop()
@@ -207,6 +209,23 @@ async def test_a_failing_run_leaves_its_output_and_is_told_at_a_glance(world: Wo
     assert statuses == {"failing": "failing", "broken": "faulted"}
     (fault,) = await world.found("handler:faulted")
     assert fault.subjects == ("broken",)
+
+
+async def test_a_job_can_be_watched_while_it_runs(world: World) -> None:
+    await world.publish("watched", "print('one')\n@handler\ndef f(upstream):\n    return upstream.n\n")
+    await world.initialize()
+    request = runtime_pb2.RunJobRequest(job_id="JB-1", handler_name="python.watched", payload=b'{"n": 5}')
+
+    events = [event async for event in world.runtime.RunJob(request, timeout=60)]
+    reloaded = [
+        event async for event in world.runtime.RunJob(runtime_pb2.RunJobRequest(handler_name="python.__reload"))
+    ]
+
+    assert b"".join(event.stdout for event in events) == b"one\n"
+    assert (events[-1].end.outcome, events[-1].end.result_json) == (runtime_pb2.FINISHED, b"5")
+    assert [json.loads(event.end.result_json) for event in reloaded] == [{"reloaded": 1}]
+    health = await world.plugin.Health(domain_pb2.Empty(), timeout=10)
+    assert health.details["handlers"] == "1 (0 faulted, 0 failing)"
 
 
 async def test_unknown_handlers_are_not_found(world: World) -> None:

@@ -123,8 +123,8 @@ def run(context: click.Context, name: str, function: str, payload: str | None, p
         click.echo(json.dumps(ended, indent=2, ensure_ascii=False))
     elif ended["status"] != "completed":
         click.echo(ended["error"], err=True)
-    elif (value := _value(ended)) is not None:
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    elif ended["result"] is not None:
+        click.echo(json.dumps(ended["result"], indent=2, ensure_ascii=False))
     context.exit(0 if ended["status"] == "completed" else FAILED)
 
 
@@ -254,11 +254,6 @@ def _followed(host: Client, job_id: str, *, quiet: bool) -> Any:
         if kind == "line" and not quiet and told["stage"] != "summary":
             click.echo(printable(told["message"]), err=told["stage"] == "stderr")
     return host.get(f"/api/pulse/jobs/{job_id}")
-
-
-def _value(job: Mapping[str, Any]) -> Any:
-    result = job["result"]
-    return result.get("result") if isinstance(result, dict) else result
 
 
 def _json(text: str | None) -> Any:

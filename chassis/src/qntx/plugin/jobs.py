@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from qntx.errors import Refused, UnknownHandler
-from qntx.model.execution import Execution, Limits, Result
+from qntx.model.execution import Execution, Limits, Outcome, Result
 from qntx.plugin import requests
 from qntx.plugin.executor import Executor
 from qntx.plugin.fields import json_object
+from qntx.plugin.runs import Runs
 from qntx.plugin.transcript import Transcript
-from qntx.protocol import domain_pb2
-from qntx.wire.execution import job_record
+from qntx.protocol import domain_pb2, runtime_pb2
+from qntx.wire.execution import event_to_proto, job_record, result_from_proto
 
 TIMEOUT_SECONDS = 300.0
 """For jobs that name no timeout: what the core gives those that do."""
@@ -34,7 +35,7 @@ class Handlers(Protocol):
 
 
 class Jobs:
-    """Does what ExecuteJob asks."""
+    """Does what ExecuteJob and RunJob ask."""
 
     def __init__(self, executor: Executor, handlers: Handlers) -> None:
         self._executor = executor
@@ -42,11 +43,10 @@ class Jobs:
         self._name = executor.variant.name
 
     async def execute(self, request: domain_pb2.ExecuteJobRequest) -> domain_pb2.ExecuteJobResponse:
-        if request.handler_name == f"{self._name}.__reload":
-            count = await self._handlers.reload()
-            return self._answer(success=True, result=json.dumps({"reloaded": count}).encode())
+        if self.is_reload(request.handler_name):
+            return self._answer(success=True, result=await self.reload())
         transcript = Transcript()
-        execution = self._asked(request)
+        execution = self.execution(request.handler_name, request.payload, request.timeout_secs, self._executor.new_id())
         result = await self._executor.run(execution, transcript.on_event)
         self._handlers.ended(execution, result)
         entries = transcript.finish(result)
@@ -60,15 +60,33 @@ class Jobs:
             log_entries=entries,
         )
 
-    def _asked(self, request: domain_pb2.ExecuteJobRequest) -> Execution:
-        given = request.timeout_secs if request.timeout_secs > 0 else TIMEOUT_SECONDS
-        limits = replace(self._executor.limits, timeout_seconds=float(given))
-        execution_id = self._executor.new_id()
-        if request.handler_name == f"{self._name}.script":
-            return requests.job_script(_script_payload(request.payload), execution_id, limits)
-        if not request.handler_name:
+    async def watch(self, request: runtime_pb2.RunJobRequest, runs: Runs) -> AsyncIterator[runtime_pb2.RunEvent]:
+        """The same, told while it happens."""
+        if self.is_reload(request.handler_name):
+            yield event_to_proto(0, "end", Result(Outcome.FINISHED, result_json=await self.reload()))
+            return
+        execution_id = request.execution_id or self._executor.new_id()
+        execution = self.execution(request.handler_name, request.payload, request.timeout_seconds, execution_id)
+        async for event in runs.begin(execution).events():
+            if event.HasField("end"):
+                self._handlers.ended(execution, result_from_proto(event.end))
+            yield event
+
+    def is_reload(self, handler_name: str) -> bool:
+        return handler_name == f"{self._name}.__reload"
+
+    async def reload(self) -> bytes:
+        return json.dumps({"reloaded": await self._handlers.reload()}).encode()
+
+    def execution(self, handler_name: str, payload: bytes, timeout_seconds: float, execution_id: str) -> Execution:
+        """The run that a job asks for. A timeout of zero or none is the one for jobs."""
+        seconds = timeout_seconds if timeout_seconds > 0 else TIMEOUT_SECONDS
+        limits = replace(self._executor.limits, timeout_seconds=float(seconds))
+        if handler_name == f"{self._name}.script":
+            return requests.job_script(_script_payload(payload), execution_id, limits)
+        if not handler_name:
             raise UnknownHandler("(none named)")
-        return self._handlers.execution(request.handler_name, _upstream(request.payload), execution_id, limits)
+        return self._handlers.execution(handler_name, _upstream(payload), execution_id, limits)
 
     def _answer(self, **fields: Any) -> domain_pb2.ExecuteJobResponse:
         return domain_pb2.ExecuteJobResponse(plugin_version=self._executor.variant.version, **fields)

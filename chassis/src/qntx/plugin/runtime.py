@@ -10,6 +10,7 @@ from typing import Any
 from qntx.errors import MissingField
 from qntx.plugin import modules
 from qntx.plugin.executor import Executor
+from qntx.plugin.jobs import Jobs
 from qntx.plugin.runs import Runs
 from qntx.protocol import runtime_pb2
 from qntx.wire.execution import execution_from_proto
@@ -18,9 +19,10 @@ _COUNTS = ("running", "queued", "running_max", "queued_max", "idle_workers")
 
 
 class RuntimeServicer:
-    def __init__(self, executor: Executor, runs: Runs) -> None:
+    def __init__(self, executor: Executor, runs: Runs, jobs: Jobs) -> None:
         self._executor = executor
         self._runs = runs
+        self._jobs = jobs
 
     async def Run(self, request: runtime_pb2.RunRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
         if not request.code:
@@ -28,6 +30,10 @@ class RuntimeServicer:
         request.execution_id = request.execution_id or self._executor.new_id()
         run = self._runs.begin(execution_from_proto(request, self._executor.limits))
         async for event in run.events():
+            yield event
+
+    async def RunJob(self, request: runtime_pb2.RunJobRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
+        async for event in self._jobs.watch(request, self._runs):
             yield event
 
     async def Attach(self, request: runtime_pb2.AttachRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:

@@ -22,6 +22,7 @@ from qntx.plugin.domain import DomainServicer
 from qntx.plugin.executor import Executor
 from qntx.plugin.handlers import Handlers
 from qntx.plugin.interceptors import ErrorsToStatus, TokenRequired
+from qntx.plugin.jobs import Jobs
 from qntx.plugin.lifecycle import Lifecycle, force_end_later
 from qntx.plugin.metrics import Metrics
 from qntx.plugin.python import PythonServicer
@@ -56,7 +57,9 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         server = _server(arguments)
         port = listening.bind(server, arguments)
         domain = DomainServicer(executor, handlers, lifecycle)
-        healths = await _add_services(server, domain, PythonServicer(executor), RuntimeServicer(executor, runs))
+        healths = await _add_services(
+            server, domain, PythonServicer(executor), RuntimeServicer(executor, runs, Jobs(executor, handlers))
+        )
         await server.start()
         stack.push_async_callback(server.stop, GRACE_SECONDS)
         print(f"QNTX_PLUGIN_PORT={port}", flush=True)
