@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import grpc.aio
 import httpx
 import structlog
 
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
-from qntx.host.api import attestations, events, health, plugins, proxy, python, watchers
+from qntx.host.api import attestations, events, health, plugins, proxy, pulse, python, scripts, watchers
 from qntx.host.config import Config
 from qntx.host.events import Hub
 from qntx.host.executor import Executor
 from qntx.host.home import Home
+from qntx.host.ix.bundled import Bundled
+from qntx.host.ix.router import Router
+from qntx.host.ix.scripts import Scripts
 from qntx.host.plugins.configuring import Configuring, settings
 from qntx.host.plugins.discovery import Installed, discover, search_paths
 from qntx.host.plugins.following import Following
@@ -27,13 +32,16 @@ from qntx.host.plugins.manager import Manager
 from qntx.host.plugins.refreshing import refresh
 from qntx.host.plugins.registry import Registry
 from qntx.host.presence import Presence
-from qntx.host.services import ats, fetch
+from qntx.host.pulse import declared as declared_schedules
+from qntx.host.pulse.dispatch import PluginDispatcher
+from qntx.host.pulse.pulse import Pulse
+from qntx.host.services import ats, fetch, jobs, schedules
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import ServiceServer
 from qntx.host.serving import HttpServer
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
-from qntx.host.watchers.declared import declared
+from qntx.host.watchers import declared as declared_watchers
 from qntx.host.watchers.dispatcher import HostDispatcher
 from qntx.host.watchers.engine import Engine
 from qntx.host.watchers.storage import WatcherStore
@@ -81,59 +89,93 @@ class Host:
         store = await stack.enter_async_context(SQLiteStore(home.attestations, NodeKey.load(home.keys / "node.key")))
         token = new_token()
         fetcher = await stack.enter_async_context(Fetcher(private=config.host.fetch_private))
-        offered = [
+        offered: list[Callable[[grpc.aio.Server], None]] = [
             lambda server: ats.serve(server, store, token),
             lambda server: fetch.serve(server, store, fetcher, token),
         ]
+        if self._serve:
+            work = await stack.enter_async_context(self._pulse())
+            offered.append(lambda server: jobs.serve(server, work.jobs, token))
+            offered.append(lambda server: schedules.serve(server, work.schedules, token))
         services = await stack.enter_async_context(ServiceServer(offered))
+        queue = services.endpoint if self._serve else ""
 
         def request(plugin: str) -> domain_pb2.InitializeRequest:
             return domain_pb2.InitializeRequest(
                 ats_store_endpoint=services.endpoint,
                 fetch_endpoint=services.endpoint,
+                queue_endpoint=queue,
+                schedule_endpoint=queue,
                 auth_token=token,
                 config=_default(plugin, config) | settings(plugin, config, home),
             )
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
         if self._serve:
-            engine = await self._watching(stack, store)
-            configuring = Configuring(config, home, self.registry, manager)
-            routers = [
-                health.router(self.registry),
-                python.router(self.executor),
-                attestations.router(store),
-                events.router(store, self.hub),
-                watchers.router(engine, store),
-                plugins.router(self.registry, manager, configuring),
-                proxy.router(self.registry),
-            ]
-            http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
-            self.url = (await stack.enter_async_context(http)).url
-            here = Presence.of_this_process(self.url)
-            presence.announce(home.presence, here)
-            stack.callback(presence.withdraw, home.presence, here)
+            engine = await self._watching(stack, store, work)
+            await self._answering(stack, store, manager, engine, work)
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
         if self._serve:
             # Before that, so that a plugin that is stopped is not taken for one that failed.
             stack.push_async_callback(engine.aclose)
+            stack.push_async_callback(work.stop_running)
         refreshing = asyncio.create_task(refresh(store, manager.reinitialize), name="plugins' handlers")
         stack.callback(refreshing.cancel)
         log.info("host started", url=self.url, plugins=[one.name for one in installed])
 
-    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore) -> Engine:
-        """What fires watchers, and takes up those that plugins declare."""
+    def _pulse(self) -> Pulse:
+        section = self._config.pulse
+        return Pulse(
+            self._home.root,
+            PluginDispatcher(self.registry),
+            lambda job: self.hub.publish("job", **pulse.job_record(job)),
+            running_max=section.running_max,
+            keep_seconds=section.keep_days * 86_400,
+        )
+
+    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore, work: Pulse) -> Engine:
+        """What fires watchers, and takes up those and the schedules that plugins declare."""
         kept = await stack.enter_async_context(WatcherStore(self._home.watchers))
         http = await stack.enter_async_context(httpx.AsyncClient())
         dispatcher = HostDispatcher(self.executor, self.registry, http, self._config.host.default_provider)
         engine = await stack.enter_async_context(Engine(store, kept, dispatcher, self.hub))
 
-        async def announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:
-            await engine.declare(plugin, declared(plugin, response.watchers))
+        async def watchers_announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:
+            await engine.declare(plugin, declared_watchers.declared(plugin, response.watchers))
 
-        await stack.enter_async_context(Following(self.registry, self.hub, [announced]))
+        async def schedules_announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:
+            await work.schedules.declare(plugin, declared_schedules.declared(plugin, response.schedules))
+
+        announced = [watchers_announced, schedules_announced]
+        await stack.enter_async_context(Following(self.registry, self.hub, announced))
         return engine
+
+    async def _answering(
+        self, stack: AsyncExitStack, store: SQLiteStore, manager: Manager, engine: Engine, work: Pulse
+    ) -> None:
+        """HTTP, and the note that says where."""
+        config, home = self._config, self._home
+        published = Scripts(store, Bundled(self.registry))
+        ix = Router(published, self.registry, config.host.default_provider)
+        work.schedules.resolve = ix.resolve_line
+        routers = [
+            health.router(self.registry),
+            python.router(self.executor),
+            attestations.router(store),
+            events.router(store, self.hub),
+            watchers.router(engine, store),
+            pulse.jobs_router(work.jobs),
+            pulse.schedules_router(work.schedules, work.jobs, ix),
+            scripts.router(published, ix, work.jobs),
+            plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
+            proxy.router(self.registry),
+        ]
+        http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
+        self.url = (await stack.enter_async_context(http)).url
+        here = Presence.of_this_process(self.url)
+        presence.announce(home.presence, here)
+        stack.callback(presence.withdraw, home.presence, here)
 
 
 def _default(plugin: str, config: Config) -> dict[str, str]:

@@ -65,7 +65,14 @@ class HostSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
 
-SECTIONS: Mapping[str, type[msgspec.Struct]] = {"plugin": PluginSection, "host": HostSection}
+class PulseSection(msgspec.Struct, frozen=True, kw_only=True):
+    """`[pulse]`: jobs."""
+
+    running_max: Annotated[int, Meta(ge=1, le=1000, description="Jobs that run at once.")] = 8
+    keep_days: Annotated[float, Meta(ge=0, description="How long jobs that ended are kept.")] = 30.0
+
+
+SECTIONS: Mapping[str, type[msgspec.Struct]] = {"plugin": PluginSection, "host": HostSection, "pulse": PulseSection}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class Config:
 
     plugin: PluginSection = field(default_factory=PluginSection)
     host: HostSection = field(default_factory=HostSection)
+    pulse: PulseSection = field(default_factory=PulseSection)
     of_plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 

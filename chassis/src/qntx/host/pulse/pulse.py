@@ -78,6 +78,10 @@ class Pulse:
     ) -> None:
         await self._stack.aclose()
 
+    async def stop_running(self) -> None:
+        """Stop the jobs that run and begin no more; they are left to the next host."""
+        await self._runner.aclose()
+
     async def _open(self, stack: AsyncExitStack) -> None:
         self._liveness = Liveness(self._folder / "pulse.alive", self._executor)
         self._liveness.hold()
