@@ -14,6 +14,7 @@ help:  ## Show this.
 
 up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say what to try. ARGS go to `qntx up`.
 	@$(BIN)/qntx variant sync
+	@echo "In another terminal, \`source $(BIN)/activate\` puts qntx on your PATH."
 	@exec $(BIN)/qntx up $(ARGS)
 
 # Tests keep to build/home: a person's own ~/.qntx is never touched.

@@ -17,6 +17,7 @@ STANDARD_LIBRARY_ONLY = ["qntx", "qntx.errors", "qntx.model.variant", "qntx.scri
 
 TABLES_BY_NAME = {
     "qntx.cli.__main__",
+    "qntx.cli.running",
     "qntx.host.store",
     "qntx.capsules.storage",
     "qntx.capsules.alias",
