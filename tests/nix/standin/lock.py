@@ -26,8 +26,8 @@ def asked() -> list[str]:
     document = tomllib.loads((ROOT / "chassis/pyproject.toml").read_text())
     project = document["project"]
     wanted = [*TOOLS, *document["build-system"]["requires"], *project["dependencies"]]
-    for extra in project["optional-dependencies"].values():
-        wanted += extra
+    # The other extras are no part of any package of the flake.
+    wanted += project["optional-dependencies"]["host"]
     for manifest in sorted(ROOT.glob("variants/*/plugin.toml")):
         variant = tomllib.loads(manifest.read_text())
         wanted += variant.get("dependencies", []) + variant.get("optional", [])

@@ -66,6 +66,8 @@ class Zygote:
                 self._fork(json.loads(message))
 
     def _prepare(self, configuration: dict[str, Any]) -> None:
+        # An engine that is killed while modules load here would otherwise be outlived until they have.
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         sys.path[:0] = configuration["paths"]
         os.chdir("/")
         started = time.monotonic()
