@@ -184,7 +184,7 @@ class _Display:
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.fields[name]:<12}"),
             TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=self._console,
             disable=not self._console.is_terminal,
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -29,14 +30,19 @@ def installed_chassis(*, editable: bool = True) -> Chassis:
     """
     distribution = metadata.distribution(NAME)
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    return chassis_of(distribution.version, origin, editable=editable)
+
+
+def chassis_of(version: str, origin: Mapping[str, Any], *, editable: bool) -> Chassis:
+    """The same, of what an installer wrote down (PEP 610); an empty origin is a package index."""
     if not origin:
-        pinned = f"{NAME}=={distribution.version}"
+        pinned = f"{NAME}=={version}"
         return Chassis((pinned,), pinned)
     url = origin["url"]
     if vcs := origin.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     if "dir_info" not in origin:
-        return Chassis((f"{NAME} @ {url}",), f"{url} {distribution.version}")
+        return Chassis((f"{NAME} @ {url}",), f"{url} {version}")
     checkout = Path(url2pathname(urlsplit(url).path))
     if editable and origin["dir_info"].get("editable"):
         files = [checkout / "pyproject.toml", *sorted((checkout.parent / "proto").glob("*.proto"))]
