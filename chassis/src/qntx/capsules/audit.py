@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -70,10 +71,9 @@ class Capsules:
 
     @property
     def intents(self) -> Intents:
-        """What has been started on this machine and has no record yet. Kept beside the SQLite file."""
+        """What has been started on this machine and has no record yet, in a file for each database."""
         if self._intents is None:
-            beside = getattr(self._storage, "db_path", None) or default_db_path()
-            self._intents = Intents(Path(beside).with_name(f"{Path(beside).name}-intents"))
+            self._intents = Intents(_beside(self._storage))
         return self._intents
 
     def current(self) -> Capsule:
@@ -85,7 +85,7 @@ class Capsules:
 
     async def verify(self, tenant_id: str | None = None, **how: Any) -> ChainVerificationResult:
         """Both verdicts, with what this machine knows to be still running. `how` as for `chain.verify`."""
-        standing = self.intents if self.intents.path.exists() else None
+        standing = self.intents if _beside(self._storage).exists() else None
         return await self._chain.verify(tenant_id, standing=standing, **how)
 
     async def close(self) -> None:
@@ -121,6 +121,15 @@ class Capsules:
             return cast(Function, _wrapper(function)(function, audit))
 
         return decorator
+
+
+def _beside(storage: CapsuleStorageProtocol) -> Path:
+    """Each database has its own numbering of runs, so what is not a file is named by its address."""
+    file = getattr(storage, "db_path", None)
+    if file is not None:
+        return Path(file).with_name(f"{Path(file).name}-intents")
+    address = str(getattr(storage, "database_url", f"{type(storage).__name__} {id(storage)}"))
+    return default_db_path().with_name(f"capsules-{hashlib.sha256(address.encode()).hexdigest()[:16]}.db-intents")
 
 
 def _wrapper(function: Callable[..., Any]) -> Callable[[Callable[..., Any], Audit], Callable[..., Any]]:

@@ -22,6 +22,11 @@ def encode(document: Any) -> str:
     return _encode(document)
 
 
+def decode(text: str) -> Any:
+    """The document of any JSON text. Raises ValueError where readers may disagree on what it says."""
+    return json.loads(text, object_pairs_hook=_unique)
+
+
 def cut(document: dict[str, Any]) -> tuple[bytes, ...]:
     """The canonical text around the holes. Raises UnicodeEncodeError where other lone surrogates are left."""
     return tuple(piece.encode() for piece in _encode(document).split(_CUT))
@@ -34,3 +39,10 @@ def join(pieces: tuple[bytes, ...], values: tuple[str, ...]) -> bytes:
         parts.append(value.encode())
         parts.append(piece)
     return b"".join(parts)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return document

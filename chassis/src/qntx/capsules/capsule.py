@@ -7,7 +7,6 @@ that says why.
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +96,7 @@ def content(capsule: Capsule) -> dict[str, Any]:
 def from_record(record: Record) -> Capsule:
     """The capsule as it was stored, remembering the stored document that its seal covers."""
     try:
-        document = json.loads(record.data, object_pairs_hook=_unique)
+        document = canonical.decode(record.data)
         capsule = attach_stored_document(Capsule.from_dict(document), document)
         capsule.signed_at = datetime.fromisoformat(record.signed_at) if record.signed_at else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -154,13 +153,6 @@ def _stub(capsule: Capsule, reason: str) -> dict[str, Any]:
     if isinstance(environment, dict) and isinstance(environment.get(RUN), dict):
         left.context.environment = {RUN: environment[RUN]}
     return content(left)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a key occurs twice, so readers disagree on what it says")
-    return document
 
 
 def _text(value: object) -> str:

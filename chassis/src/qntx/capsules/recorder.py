@@ -50,19 +50,19 @@ class Recorder:
         if isinstance(capsules.chain.storage, ForeignStorage):
             raise CapsuleError("a Recorder needs a storage that orders records by itself: a SQLite file or PostgreSQL")
         self._capsules = capsules
-        self._intents = Intents(intents) if intents is not None else capsules.intents
+        self.intents = Intents(intents) if intents is not None else capsules.intents
 
     def begin(self, capsule: Capsule, tenant_id: str | None = None) -> Run:
         """Note that what this capsule describes is about to start. Raises CapsuleError where that cannot be noted."""
         intent = json.dumps(_open_content(capsule))
-        number, started = self._intents.begin(str(capsule.id), intent, tenant_id)
+        number, started = self.intents.begin(str(capsule.id), intent, tenant_id)
         return Run(self, capsule, tenant_id, number, started)
 
     def recover(self) -> list[Future[Record]]:
         """Seal what dead processes have left: as failures, or with the outcome where it was known already."""
         sealed = []
-        for _, left in self._intents.orphans():
-            futures = [self._seal(_recovered(intent, self._intents), intent.tenant_id) for intent in left]
+        for _, left in self.intents.orphans():
+            futures = [self._seal(_recovered(intent, self.intents), intent.tenant_id) for intent in left]
             for future in futures:
                 # Held until committed: were this process to die now, the next one finds them again.
                 future.exception()
@@ -71,11 +71,11 @@ class Recorder:
 
     def close(self) -> None:
         """Leave. Runs that have not finished become recoverable."""
-        self._intents.close()
+        self.intents.close()
 
     def _finish(self, run: Run, draft: Draft) -> Future[Record]:
         try:
-            self._intents.end(draft.id, _kept(draft))
+            self.intents.end(draft.id, _kept(draft))
         except CapsuleError:
             # The capsule is about to be sealed all the same; the note was for the case that this process dies first.
             log.exception("the end of run %s could not be noted", run.number)
@@ -92,7 +92,7 @@ class Recorder:
         if error is not None:
             log.error("capsule %s could not be sealed: %s", capsule_id, error)
             return
-        self._intents.settled(capsule_id)
+        self.intents.settled(capsule_id)
 
 
 class Run:
@@ -125,7 +125,7 @@ class Run:
         outcome.result = result if result is not None else outcome.result
         elapsed_ms = int((time.monotonic() - self._begun) * 1000)
         self.capsule.execution.duration_ms = elapsed_ms if duration_ms is None else duration_ms
-        draft = _numbered(self.capsule, self._recorder._intents.ledger, self.number, self._started)
+        draft = _numbered(self.capsule, self._recorder.intents.ledger, self.number, self._started)
         self._record = self._recorder._finish(self, draft)
         return self._record
 
