@@ -17,6 +17,9 @@ from qntx.model.attestation import Attestation, Draft, Filter
 SUBJECT = "script:ingest:"
 DEFINES = "defines"
 HANDLES = "handles"
+SOURCE = "ingest"
+"""Who publishes for a person. Only what this source published may have needs: scripts can attest anything but this."""
+
 WITHDRAWN = "withdrawn"
 """The predicate that takes a name out of use; a later publication brings it back as the next version."""
 
@@ -36,7 +39,7 @@ class IngestScript:
     created_by: str = ""
     description: str = ""
     needs: tuple[str, ...] = ()
-    """What it may use beyond a plain run: `network`, `subprocess`, `files`."""
+    """What it may use beyond a plain run: `network`, `subprocess`."""
     created_at_ms: int = 0
 
 
@@ -51,6 +54,7 @@ def publication(script: IngestScript) -> Draft:
         subjects=[SUBJECT + script.name],
         predicates=[DEFINES, HANDLES],
         contexts=["python", f"{script.name}-ingestion"],
+        source=SOURCE,
         attributes={
             "code": script.code,
             "language": script.language,
@@ -69,6 +73,7 @@ def withdrawal(name: str, version: int) -> Draft:
         subjects=[SUBJECT + name],
         predicates=[WITHDRAWN],
         contexts=["python", f"{name}-ingestion"],
+        source=SOURCE,
         attributes={"version": version},
     )
 
@@ -102,7 +107,7 @@ def published(claim: Attestation) -> IngestScript | None:
     name, code = name_of(claim), told.get("code")
     if is_withdrawal(claim) or not name or not isinstance(code, str):
         return None
-    needs = told.get("needs")
+    needs = told.get("needs") if claim.source == SOURCE else None
     return IngestScript(
         name=name,
         code=code,

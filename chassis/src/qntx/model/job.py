@@ -52,6 +52,18 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Grants:
+    """What a job may use beyond its variant's own limits.
+
+    Only the host gives any, and never by what a payload says: scripts write payloads too.
+    """
+
+    network: bool = False
+    subprocess: bool = False
+    readable_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobDraft:
     """A job before it is queued."""
 
@@ -67,6 +79,7 @@ class JobDraft:
     retry: Retry = field(default_factory=Retry)
     parent_id: str = ""
     cost_estimate: float = 0.0
+    grants: Grants = field(default_factory=Grants)
     id: str = ""
     """Chosen by the caller, so that asking twice makes one job. Empty: Pulse makes one."""
 
@@ -102,6 +115,7 @@ class Job:
     cost_estimate: float = 0.0
     cost_actual: float = 0.0
     plugin_version: str = ""
+    grants: Grants = field(default_factory=Grants)
 
     @property
     def active(self) -> bool:

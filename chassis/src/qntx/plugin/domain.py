@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from qntx.clients.host import Endpoints
@@ -13,6 +14,7 @@ from qntx.plugin.config import Configuration
 from qntx.plugin.executor import Executor
 from qntx.plugin.handlers import Handlers
 from qntx.plugin.http import Request, Router
+from qntx.plugin.ingest import Brought, brought
 from qntx.plugin.jobs import Jobs
 from qntx.plugin.lifecycle import Lifecycle
 from qntx.plugin.routes import Routes
@@ -29,8 +31,11 @@ _log = logging.getLogger("qntx.plugin")
 class DomainServicer:
     """Answers for one plugin. Initialize may come any number of times; the last one holds."""
 
-    def __init__(self, executor: Executor, handlers: Handlers, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self, executor: Executor, handlers: Handlers, lifecycle: Lifecycle, manifest: Path | None = None
+    ) -> None:
         self._executor = executor
+        self._manifest = manifest
         self._variant = executor.variant
         self._handlers = handlers
         self._lifecycle = lifecycle
@@ -108,6 +113,9 @@ class DomainServicer:
 
     def handlers(self) -> Sequence[Mapping[str, Any]]:
         return self._handlers.describe()
+
+    def ingest_scripts(self) -> Sequence[Brought]:
+        return brought(self._manifest)
 
     def _configure(self, configuration: Configuration) -> None:
         for fault in configuration.faults:

@@ -15,7 +15,7 @@ from qntx.plugin.fields import json_object
 from qntx.plugin.runs import Runs
 from qntx.plugin.transcript import Transcript
 from qntx.protocol import domain_pb2, runtime_pb2
-from qntx.wire.execution import event_to_proto, job_record, result_from_proto
+from qntx.wire.execution import event_to_proto, job_record, limits_from_proto, result_from_proto
 
 TIMEOUT_SECONDS = 300.0
 """For jobs that name no timeout: what the core gives those that do."""
@@ -66,7 +66,8 @@ class Jobs:
             yield event_to_proto(0, "end", Result(Outcome.FINISHED, result_json=await self.reload()))
             return
         execution_id = request.execution_id or self._executor.new_id()
-        execution = self.execution(request.handler_name, request.payload, request.timeout_seconds, execution_id)
+        asked = self.execution(request.handler_name, request.payload, request.timeout_seconds, execution_id)
+        execution = replace(asked, limits=limits_from_proto(request.limits, asked.limits))
         async for event in runs.begin(execution).events():
             if event.HasField("end"):
                 self._handlers.ended(execution, result_from_proto(event.end))

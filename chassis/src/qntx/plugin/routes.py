@@ -6,6 +6,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from qntx.model.execution import Execution, Limits
@@ -13,6 +14,7 @@ from qntx.plugin import glyph, metrics, modules, requests
 from qntx.plugin.executor import Executor
 from qntx.plugin.fields import Fields
 from qntx.plugin.http import Request, Response, Route, answer
+from qntx.plugin.ingest import Brought
 from qntx.wire.execution import record
 
 Ask = Callable[[Fields, str, Limits], Execution]
@@ -30,6 +32,8 @@ class State(Protocol):
     def health(self) -> dict[str, str]: ...
 
     def handlers(self) -> Sequence[Mapping[str, Any]]: ...
+
+    def ingest_scripts(self) -> Sequence[Brought]: ...
 
 
 class Routes:
@@ -56,6 +60,9 @@ class Routes:
             Route("POST", "/modules", "The same, with the modules in the body", self._modules),
             Route("GET", "/health", "How the plugin is", self._health),
             Route("GET", "/handlers", "The handlers it found and how each is", self._handlers),
+            Route(
+                "GET", "/ingest-scripts", "The ingest scripts it brings along", self._ingest_scripts
+            ),
             Route("GET", "/metrics", "Counts and durations for Prometheus", self._metrics),
             Route("GET", glyph.MODULE_PATH, "The plugin's glyph, for QNTX's canvas", self._glyph),
         ]
@@ -113,6 +120,9 @@ class Routes:
 
     async def _handlers(self, _request: Request) -> Response:
         return answer({"handlers": list(self._state.handlers())})
+
+    async def _ingest_scripts(self, _request: Request) -> Response:
+        return answer([asdict(script) for script in await asyncio.to_thread(self._state.ingest_scripts)])
 
     async def _metrics(self, _request: Request) -> Response:
         text = self._executor.metrics.text(self._executor.describe())

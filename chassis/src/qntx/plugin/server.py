@@ -56,7 +56,7 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         stack.callback(looking.cancel)
         server = _server(arguments)
         port = listening.bind(server, arguments)
-        domain = DomainServicer(executor, handlers, lifecycle)
+        domain = DomainServicer(executor, handlers, lifecycle, arguments.manifest)
         healths = await _add_services(
             server, domain, PythonServicer(executor), RuntimeServicer(executor, runs, Jobs(executor, handlers))
         )

@@ -119,8 +119,7 @@ def limits_from_proto(message: runtime_pb2.Limits, limits: Limits) -> Limits:
         if not value >= 0:
             raise InvalidRequest(f"limits.{name}", f"{value} is negative or no number")
     named |= {name: getattr(message, name) for name in ("network", "subprocess") if message.HasField(name)}
-    if message.readable_paths:
-        named["readable_paths"] = tuple(message.readable_paths)
+    named["readable_paths"] = (*limits.readable_paths, *message.readable_paths)
     return replace(limits, **named)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
+from pathlib import Path
 
 from qntx.errors import NoIngestScript, NotFound
-from qntx.host.ix.parser import Command, parse_line
+from qntx.host.ix.parser import ADDRESS, Command, parse_line
 from qntx.host.ix.scripts import Scripts
 from qntx.host.plugins.registry import Registry
 from qntx.host.plugins.router import route
 from qntx.model.ingest import IngestScript
-from qntx.model.job import JobDraft
+from qntx.model.job import Grants, JobDraft
 
 TIMEOUT_SECONDS = 3600.0
 NEAR_MAX = 3
@@ -41,6 +42,7 @@ class Router:
             payload_json=json.dumps(_payload(command, script)).encode(),
             source=f"ix {command.type} {command.source}".rstrip(),
             timeout_seconds=TIMEOUT_SECONDS,
+            grants=_grants(command, script),
         )
 
     async def _handler(self, command: Command) -> JobDraft:
@@ -68,15 +70,34 @@ class Router:
 
 def _payload(command: Command, script: IngestScript) -> dict[str, object]:
     """`script_code`, `script_type` and `input` are what every python.script job has always had."""
+    inputs = [str(_existing(text) or text) for text in command.inputs]
     return {
         "script_code": script.code,
         "script_type": script.name,
-        "input": command.source,
-        "inputs": list(command.inputs),
+        "input": " ".join(inputs),
+        "inputs": inputs,
         "version": script.version,
-        "needs": list(script.needs),
         **_optional(command),
     }
+
+
+def _grants(command: Command, script: IngestScript) -> Grants:
+    """What the script says it needs, and the files it is pointed at; nothing else."""
+    return Grants(
+        network="network" in script.needs,
+        subprocess="subprocess" in script.needs,
+        readable_paths=tuple(str(path) for path in map(_existing, command.inputs) if path),
+    )
+
+
+def _existing(text: str) -> Path | None:
+    """The file or folder of this machine that is meant, links followed; None where there is none."""
+    if ADDRESS.match(text):
+        return None
+    try:
+        return Path(text).expanduser().resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def _optional(command: Command) -> dict[str, object]:

@@ -17,6 +17,7 @@ from qntx.model.ingest import IngestScript
 
 CODE_BYTES_MAX = 512 * 1024
 LANGUAGE = "python"
+NEEDS = ("network", "subprocess")
 
 Bundled = Callable[[], Awaitable[Iterable[IngestScript]]]
 
@@ -36,7 +37,7 @@ class Scripts:
         async with self._publishing:
             version = 1 + max((claimed.version for claimed in await self.versions(script.name)), default=0)
             numbered = replace(script, version=version)
-            kept = await self._store.add(replace(ingest.publication(numbered), source="ingest"))
+            kept = await self._store.add(ingest.publication(numbered))
         return replace(numbered, id=kept.id, created_at_ms=kept.created_at_ms)
 
     async def withdraw(self, name: str) -> None:
@@ -44,7 +45,7 @@ class Scripts:
         current = await self.get(name)
         if not current.id:
             raise InvalidRequest("name", f"{name!r} came with a variant and cannot be deleted; publish one over it")
-        await self._store.add(replace(ingest.withdrawal(name, current.version), source="ingest"))
+        await self._store.add(ingest.withdrawal(name, current.version))
 
     async def get(self, name: str, version: int | None = None) -> IngestScript:
         """The newest, or that version, withdrawn or not. Raises NotFound."""
@@ -87,6 +88,9 @@ class Scripts:
 
 
 def _check(script: IngestScript) -> None:
+    for need in script.needs:
+        if need not in NEEDS:
+            raise InvalidRequest("needs", f"{need!r} cannot be granted; what can is {' and '.join(NEEDS)}")
     if script.language != LANGUAGE:
         raise InvalidRequest("language", f"{script.language!r} is not run here; only {LANGUAGE!r} is")
     if not script.code.strip():

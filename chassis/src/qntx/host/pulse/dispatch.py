@@ -14,7 +14,7 @@ from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.host.pulse.api import Report
 from qntx.model.execution import Result
-from qntx.model.job import Job, JobOutcome, LogLine
+from qntx.model.job import Grants, Job, JobOutcome, LogLine
 from qntx.protocol import domain_pb2, runtime_pb2
 from qntx.wire.execution import result_from_proto
 
@@ -68,6 +68,7 @@ class PluginDispatcher:
             handler_name=handler,
             payload=job.payload_json,
             timeout_seconds=job.timeout_seconds or None,
+            limits=_limits(job.grants),
         )
         lines = _Lines(report)
         async with aclosing(client.run_job(request)) as events:
@@ -111,6 +112,14 @@ class _Lines:
     def _output(self, kind: str, line: bytes) -> None:
         text = line.decode(errors="replace")[:LINE_CHARACTERS_MAX]
         self._report.log(LogLine(_now_ms(), OUTPUT_STAGES[kind], text, kind))
+
+
+def _limits(grants: Grants) -> runtime_pb2.Limits:
+    return runtime_pb2.Limits(
+        network=grants.network or None,
+        subprocess=grants.subprocess or None,
+        readable_paths=grants.readable_paths,
+    )
 
 
 def _announces(plugin: Plugin, handler: str) -> bool:

@@ -106,6 +106,7 @@ class JobDesk:
             due_at_ms=now_ms + round(draft.delay_seconds * 1000),
             generation=1,
             cost_estimate=draft.cost_estimate,
+            grants=draft.grants,
         )
 
 

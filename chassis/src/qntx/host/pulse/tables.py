@@ -6,11 +6,13 @@ the queue only carries its id.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import asdict
 from typing import Any
 
 from qntx.host.pulse.api import JobFilter
-from qntx.model.job import Job, JobState, LogLine, Retry
+from qntx.model.job import Grants, Job, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleState
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -25,7 +27,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             progress_current REAL NOT NULL, progress_total REAL, progress_message TEXT NOT NULL,
             result_json BLOB NOT NULL, error TEXT NOT NULL, waiting_for TEXT NOT NULL,
             cost_estimate REAL NOT NULL, cost_actual REAL NOT NULL, plugin_version TEXT NOT NULL,
-            delivered INTEGER NOT NULL DEFAULT 0
+            grants_json TEXT NOT NULL, delivered INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         "CREATE INDEX job_by_state ON job (state, created_at_ms)",
@@ -56,7 +58,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 JOB_COLUMNS = (
     "id, handler_name, payload_json, source, state, priority, timeout_seconds, retry_attempts, retry_delay_seconds, "
     "parent_id, created_at_ms, due_at_ms, started_at_ms, ended_at_ms, attempts, generation, progress_current, "
-    "progress_total, progress_message, result_json, error, waiting_for, cost_estimate, cost_actual, plugin_version"
+    "progress_total, progress_message, result_json, error, waiting_for, cost_estimate, cost_actual, plugin_version, "
+    "grants_json"
 )
 SCHEDULE_COLUMNS = (
     "id, handler_name, interval_seconds, cron, payload_json, ats_code, source, metadata_json, declared_by, state, "
@@ -70,7 +73,7 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> None:
         *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
         *(job.started_at_ms, job.ended_at_ms, job.attempts, job.generation, job.progress_current, job.progress_total),
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
-        job.plugin_version,
+        *(job.plugin_version, json.dumps(asdict(job.grants))),
     )
     connection.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
@@ -200,7 +203,9 @@ def _marks(count: int) -> str:
 def _job(row: tuple[Any, ...]) -> Job:
     values = dict(zip(JOB_COLUMNS.split(", "), row, strict=True))
     retry = Retry(values.pop("retry_attempts"), values.pop("retry_delay_seconds"))
-    return Job(**values | {"state": JobState(values["state"]), "retry": retry})
+    given = json.loads(values.pop("grants_json"))
+    grants = Grants(**given | {"readable_paths": tuple(given["readable_paths"])})
+    return Job(**values | {"state": JobState(values["state"]), "retry": retry, "grants": grants})
 
 
 def _schedule(row: tuple[Any, ...]) -> Schedule:
