@@ -165,7 +165,7 @@ def jobs_router(jobs: Jobs) -> APIRouter:
     async def logs(
         job_id: str, after: Annotated[int, Query(ge=0)] = 0, follow: bool = False
     ) -> list[dict[str, Any]] | Response:
-        """Its lines, oldest first. With `follow`, server-sent `line` events until the job has ended, then `job`."""
+        """Its lines, oldest first. With `follow`, `line` and `progress` events until the job has ended, then `job`."""
         await jobs.get(job_id)
         if follow:
             headers = {"Cache-Control": "no-store"}
@@ -287,15 +287,25 @@ def _add_move(routes: APIRouter, jobs: Jobs, name: str) -> None:
 
 
 async def _followed(jobs: Jobs, job_id: str, after: int) -> AsyncIterator[bytes]:
+    told = None
     while True:
         job = await jobs.get(job_id)
         for number, line in await jobs.log(job_id, after=after):
             after = number
-            yield b"event: line\ndata: %s\n\n" % json.dumps(_line_record(number, line)).encode()
+            yield _event("line", _line_record(number, line))
         if not job.active:
-            yield b"event: job\ndata: %s\n\n" % json.dumps(job_record(job)).encode()
+            yield _event("job", job_record(job))
             return
+        record = job_record(job)
+        now = {key: record[key] for key in ("status", "progress", "waiting_for", "attempts")}
+        if now != told:
+            told = now
+            yield _event("progress", now)
         await asyncio.sleep(FOLLOW_SECONDS)
+
+
+def _event(kind: str, data: Any) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (kind.encode(), json.dumps(data).encode())
 
 
 def _line_record(number: int, line: LogLine) -> dict[str, Any]:

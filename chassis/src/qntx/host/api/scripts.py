@@ -64,9 +64,10 @@ class Statistics(BaseModel):
 
 
 class IxBody(Body):
-    """Either `line`, as it is typed, or `type` with `input` or `inputs`."""
+    """One of `line`, as it is typed; `words`, the same without `ix` and split; or `type` with `input` or `inputs`."""
 
     line: str = ""
+    words: list[str] = Field(default_factory=list)
     type: str = ""
     input: str = ""
     inputs: list[str] = Field(default_factory=list)
@@ -129,10 +130,12 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs) -> APIRouter:
 
 
 def _command(body: IxBody) -> Any:
-    if bool(body.line) == bool(body.type):
-        raise InvalidRequest("line", "send either `line`, such as 'ix csv data.csv', or `type` with `input`")
+    if sum(map(bool, (body.line, body.words, body.type))) != 1:
+        raise InvalidRequest("line", "send one of `line`, such as 'ix csv data.csv', `words`, or `type` with `input`")
     if body.line:
         return parse_line(body.line)
+    if body.words:
+        return parse_words(body.words)
     if body.input and body.inputs:
         raise InvalidRequest("input", "send `input` or `inputs`, not both")
     return parse_words([body.type, "--", *(body.inputs or ([body.input] if body.input else []))])

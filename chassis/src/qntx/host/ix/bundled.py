@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import msgspec
 import structlog
 
@@ -12,6 +15,7 @@ from qntx.model.ingest import IngestScript
 from qntx.protocol import domain_pb2
 
 PATH = "/ingest-scripts"
+START_SECONDS_MAX = 15.0
 
 log = structlog.get_logger("qntx.host.ix")
 
@@ -35,6 +39,10 @@ class Bundled:
 
     async def __call__(self) -> list[IngestScript]:
         """Of all running plugins; where two bring one of the same name, the first plugin's."""
+        # A plugin that is still starting has its scripts all the same.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await self._registry.settled()
         scripts: dict[str, IngestScript] = {}
         for plugin in self._registry:
             if plugin.state is State.RUNNING and plugin.python_provider:
