@@ -17,7 +17,21 @@ import structlog
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
-from qntx.host.api import attestations, events, health, plugins, proxy, pulse, python, scripts, watchers
+from qntx.host.api import (
+    attestations,
+    canvas,
+    events,
+    health,
+    names,
+    page,
+    plugins,
+    proxy,
+    pulse,
+    python,
+    scripts,
+    watchers,
+)
+from qntx.host.canvas import Canvas
 from qntx.host.config import Config
 from qntx.host.events import Hub
 from qntx.host.executor import Executor
@@ -161,6 +175,9 @@ class Host:
         work.schedules.resolve = ix.resolve_line
         routers = [
             health.router(self.registry),
+            page.router(),
+            canvas.router(await stack.enter_async_context(Canvas(home.canvas))),
+            names.router(),
             python.router(self.executor),
             attestations.router(store),
             events.router(store, self.hub),

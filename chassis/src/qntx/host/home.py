@@ -52,6 +52,10 @@ class Home:
         return self.root / "watchers.db"
 
     @property
+    def canvas(self) -> Path:
+        return self.root / "canvas.db"
+
+    @property
     def capsules(self) -> Path:
         return self.root / "capsules.db"
 

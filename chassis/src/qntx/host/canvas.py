@@ -1,0 +1,164 @@
+"""The canvas: which glyphs lie where, what is written in them and what they last answered, in one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from qntx.db.migrations import migrate
+from qntx.db.readers import Readers
+from qntx.db.sqlite import connect
+from qntx.db.writer import Writer
+from qntx.errors import InvalidRequest, NotFound, Unavailable
+
+GLYPHS_MAX = 1000
+CONTENT_CHARACTERS_MAX = 1_000_000
+RESULT_BYTES_MAX = 8 * 1024 * 1024
+
+SCHEMA = (
+    (
+        """
+        CREATE TABLE glyph (
+            id TEXT PRIMARY KEY,
+            symbol TEXT NOT NULL,
+            title TEXT NOT NULL,
+            x REAL NOT NULL,
+            y REAL NOT NULL,
+            width REAL NOT NULL,
+            height REAL NOT NULL,
+            content TEXT NOT NULL,
+            timeout_seconds REAL,
+            fed_by TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE result (
+            glyph_id TEXT PRIMARY KEY REFERENCES glyph (id) ON DELETE CASCADE,
+            answer BLOB NOT NULL
+        ) STRICT
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """One thing on the canvas."""
+
+    id: str
+    symbol: str
+    """`py`, `py:bio`, …, or `ix`."""
+    title: str = ""
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
+    content: str = ""
+    """The code, or the line, that is written in it."""
+    timeout_seconds: float | None = None
+    """The deadline of its runs; None for the variant's own."""
+    fed_by: str = ""
+    """The glyph it is melded to: what that one answers is `upstream` here."""
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Glyph))
+_PLACES = ", ".join("?" for _ in fields(Glyph))
+_CHANGES = ", ".join(f"{field.name} = excluded.{field.name}" for field in fields(Glyph) if field.name != "id")
+_SAVE = f"INSERT INTO glyph ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+
+
+class Canvas:
+    """An async context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: tuple[Writer, Readers] | None = None
+
+    async def __aenter__(self) -> Self:
+        connection = await asyncio.to_thread(connect, self._path)
+        try:
+            await asyncio.to_thread(migrate, connection, SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        self._open = Writer(connection, "canvas"), Readers(self._path, "canvas", 1)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open is not None:
+            writer, readers = self._open
+            self._open = None
+            await asyncio.to_thread(writer.close)
+            await asyncio.to_thread(readers.close)
+
+    async def glyphs(self) -> list[Glyph]:
+        """All of them, in the order they were placed."""
+        rows = await self._readers.run(
+            lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM glyph ORDER BY rowid").fetchall()
+        )
+        return [Glyph(*row) for row in rows]
+
+    async def put(self, glyph: Glyph) -> None:
+        """Place it, or change it. Its last answer stays."""
+        if len(glyph.content) > CONTENT_CHARACTERS_MAX:
+            raise InvalidRequest("content", f"is longer than {CONTENT_CHARACTERS_MAX} characters")
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(_SAVE, astuple(glyph))
+            if connection.execute("SELECT count(*) FROM glyph").fetchone()[0] > GLYPHS_MAX:
+                raise InvalidRequest("id", f"the canvas holds {GLYPHS_MAX} glyphs already; remove some first")
+
+        await self._write(write)
+
+    async def remove(self, glyph_id: str) -> None:
+        """Take it away, with its answer; what it fed is fed by nothing."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            if not connection.execute("DELETE FROM glyph WHERE id = ?", (glyph_id,)).rowcount:
+                raise _unknown(glyph_id)
+            connection.execute("UPDATE glyph SET fed_by = '' WHERE fed_by = ?", (glyph_id,))
+
+        await self._write(write)
+
+    async def answer(self, glyph_id: str) -> bytes | None:
+        """What it last answered, as JSON; None where nothing is kept."""
+        row = await self._readers.run(
+            lambda connection: connection.execute(
+                "SELECT answer FROM result WHERE glyph_id = ?", (glyph_id,)
+            ).fetchone()
+        )
+        return None if row is None else bytes(row[0])
+
+    async def keep_answer(self, glyph_id: str, answer: bytes) -> None:
+        """In place of the one before."""
+        if len(answer) > RESULT_BYTES_MAX:
+            raise InvalidRequest("result", f"is larger than {RESULT_BYTES_MAX} bytes, and is not kept")
+
+        def write(connection: sqlite3.Connection) -> None:
+            if not connection.execute("SELECT 1 FROM glyph WHERE id = ?", (glyph_id,)).fetchone():
+                raise _unknown(glyph_id)
+            connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (glyph_id, answer))
+
+        await self._write(write)
+
+    @property
+    def _readers(self) -> Readers:
+        if self._open is None:
+            raise Unavailable("the canvas is closed: the host is stopping")
+        return self._open[1]
+
+    async def _write(self, write: Callable[[sqlite3.Connection], Any]) -> None:
+        if self._open is None:
+            raise Unavailable("the canvas is closed: the host is stopping")
+        await self._open[0].submit(write)
+
+
+def _unknown(glyph_id: str) -> NotFound:
+    return NotFound(f"no glyph on the canvas has the id {glyph_id!r}")
