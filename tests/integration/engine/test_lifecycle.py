@@ -102,7 +102,7 @@ async def test_the_plugins_environment_does_not_reach_scripts(run, monkeypatch):
 
     assert set(os.environ) - {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PWD", "TMPDIR"}
     allowed = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PWD", "TMPDIR", "PYTHONMALLOC", "GLIBC_TUNABLES"}
-    assert {name for name in eval(result.result_json) if not name.endswith("_THREADS")} <= allowed
+    assert {name for name in eval(result.result_json) if not name.endswith(("_THREADS", "_CONF"))} <= allowed
 
 
 async def test_events_come_in_order_and_end_with_the_result(pool, home, execution):
@@ -213,3 +213,25 @@ async def test_hundreds_of_runs_mixed_with_kills_leave_everything_flat(home, exe
         await until(lambda: (len(os.listdir("/proc/self/fd")), len(marked(mark))) <= before)
         scratch = Path(pool._scratch.name)
         await until(lambda: sum(len(list(tier.iterdir())) for tier in scratch.iterdir()) <= 9)
+
+
+async def test_a_library_that_starts_threads_is_imported_by_each_run_instead(home, execution, tmp_path):
+    (tmp_path / "threaded.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()"
+    )
+    tmp_path.chmod(0o755)
+    settings = Settings(
+        name="x", preload=("json", "threaded", "decimal"), paths=(str(tmp_path),), sandbox_max="landlock"
+    )
+    async with Pool(settings) as pool:
+        await until(lambda: pool.describe()["ready"])
+
+        assert (await pool.run(execution("import threaded, decimal\n1"), home)).result_json == b"1"
+
+
+async def test_a_library_that_cannot_be_imported_is_reported_and_stops_nothing(home, execution):
+    async with Pool(Settings(name="x", preload=("no_such_library",))) as pool:
+        await until(lambda: pool.describe()["ready"])
+
+        assert "ModuleNotFoundError" in pool.describe()["preload_failed"]["no_such_library"]
+        assert (await pool.run(execution("import no_such_library"), home)).missing_module == "no_such_library"

@@ -164,10 +164,12 @@ class Pool:
         return str(self._tiers[BARE].report["sandbox"])
 
     def _tier(self, name: str, preload: tuple[str, ...]) -> Tier:
+        wanted = list(preload)
+
         async def start() -> Zygote:
             zygote = Zygote(
                 {
-                    "preload": list(preload),
+                    "preload": wanted,
                     "paths": list(self._settings.paths),
                     "scratch": tempfile.mkdtemp(prefix=name, dir=self._scratch.name),
                     "readable_paths": list(self._settings.limits.readable_paths),
@@ -176,7 +178,12 @@ class Pool:
                 worker_environment(self._settings.environment),
             )
             await zygote.start()
-            return zygote
+            threaded = zygote.report.get("threaded")
+            if not threaded:
+                return zygote
+            await zygote.close()
+            wanted.remove(threaded)
+            raise WorkerLost(f"preloading {threaded} leaves threads running; it is imported by each run instead")
 
         idle_wanted = max(2, min(2 * self._admission.running_max, IDLE_MAX))
         return Tier(name, start, policy_of(self._settings.limits), idle_wanted, self._metrics)

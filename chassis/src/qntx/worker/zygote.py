@@ -74,7 +74,11 @@ class Zygote:
         paths = readable([*_python_paths(), *configuration["readable_paths"]])
         quiet_show()
         walls, primitives = ladder.climb(paths, configuration["scratch"], configuration["sandbox_max"])
-        failed = _preload(configuration["preload"])
+        failed, threaded = _preload(configuration["preload"])
+        if threaded:
+            # Nothing that could be undone; the engine starts another zygote without that module.
+            self._tell({"threaded": threaded})
+            return
         rehearse(WARM)
         self._walls = walls.raised()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -86,9 +90,6 @@ class Zygote:
         gc.freeze()
         collapse()
         self._walls = self._walls.measured()
-        threads = len(os.listdir("/proc/self/task"))
-        if threads != 1:
-            raise SystemExit(f"a preloaded module left {threads - 1} threads running; a zygote must have none")
         self._tell(
             {
                 "ready": True,
@@ -185,8 +186,11 @@ def _python_paths() -> list[str]:
     return [path for place in places if place for path in (place, os.path.realpath(place))]
 
 
-def _preload(modules: list[str]) -> dict[str, str]:
-    """Import them; those that fail, with the reason. A broken library is no reason to serve nothing."""
+def _preload(modules: list[str]) -> tuple[dict[str, str], str]:
+    """Import them. Those that fail, with the reason; and the first that left threads running, where one did.
+
+    A broken library is no reason to serve nothing. A process with threads cannot be forked.
+    """
     failed: dict[str, str] = {}
     if "numpy" in modules:
         # numpy imports it late, and every worker would again.
@@ -196,7 +200,9 @@ def _preload(modules: list[str]) -> dict[str, str]:
             importlib.import_module(name)
         except BaseException as fault:
             failed[name] = f"{type(fault).__name__}: {fault}"
-    return failed
+        if len(os.listdir("/proc/self/task")) > 1:
+            return failed, name
+    return failed, ""
 
 
 def main(control: int) -> None:
