@@ -150,3 +150,34 @@ async def test_a_cancelled_run_says_so(pool, home, execution):
     result = await under_way
     assert result.outcome is Outcome.CANCELLED
     assert not pool.cancel(asked.id)
+
+
+async def test_many_attestations_know_their_ids(run, home):
+    code = "rows = [{'subjects': [f's{n}'], 'predicates': ['p'], 'contexts': ['c']} for n in range(5000)]\n"
+
+    result = await run(code + "[each['id'] for each in attest_many(rows)]")
+
+    assert json.loads(result.result_json) == [f"AS{n}" for n in range(5000)]
+
+
+async def test_a_refused_attestation_raises_where_its_id_is_read_and_can_be_caught(run, home):
+    home.refuse = "attest: the store is away"
+
+    result = await run("try:\n    attest(['s'], ['p'], ['c'])['id']\nexcept RuntimeError as e:\n    _result = str(e)")
+
+    assert (result.outcome, result.result_json) == (Outcome.FINISHED, b'"attest: the store is away"')
+
+
+async def test_threads_attest_and_call_at_once(run, home):
+    code = (
+        "import threading\n"
+        "def work(n):\n    for i in range(50):\n"
+        "        attest([f'{n}-{i}'], ['p'], ['c'])['id']\n        last(subjects=['x'])\n"
+        "threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]\n"
+        "[t.start() for t in threads]\n[t.join() for t in threads]\n_result = 'done'"
+    )
+
+    result = await run(code)
+
+    assert (result.result_json, result.error) == (b'"done"', "")
+    assert len({draft["subjects"][0] for draft in home.drafts}) == 400

@@ -18,15 +18,15 @@ DRAFTS_MAX = 2_000_000
 class Notes:
     """What a script attests, between the worker's line and the store.
 
-    `on_stored(number, id, timestamp_ms)` answers a draft that was asked for; `on_refused(first, count, why)` tells of a
-    batch that was not stored; `on_backlog(full)` says when to stop reading and when to go on.
+    `on_stored(first, answers)` answers a draft that was asked for, and its neighbours; `on_refused(first, count, why)`
+    tells of a batch that was not stored; `on_backlog(full)` says when to stop reading and when to go on.
     """
 
     def __init__(
         self,
         home: Home,
         first: int,
-        on_stored: Callable[[int, str, int], None],
+        on_stored: Callable[[int, Sequence[tuple[str, int]]], None],
         on_refused: Callable[[int, int, str], None],
         on_backlog: Callable[[bool], None],
     ) -> None:
@@ -68,11 +68,10 @@ class Notes:
             return
         position = bisect.bisect_right(self._starts, number) - 1
         answer = self._answers[position]
-        if isinstance(answer, str):
-            self._on_refused(number, 1, answer)
-        else:
-            identifier, timestamp_ms = answer[number - self._starts[position]]
-            self._on_stored(number, identifier, timestamp_ms)
+        # A refusal was told when it came.
+        if not isinstance(answer, str):
+            # With all that were stored with it: who asks for one mostly asks for the next.
+            self._on_stored(self._starts[position], answer)
 
     async def settled(self) -> None:
         """Wait until every draft that came is stored or refused."""
@@ -111,6 +110,7 @@ class Notes:
             self._on_refused(first, len(batch), answer)
         else:
             self.stored += len(batch)
-        for number in [number for number in self._wanted if number < self._settled]:
-            self._wanted.discard(number)
-            self.want(number)
+        answered = [number for number in self._wanted if number < self._settled]
+        self._wanted.difference_update(answered)
+        if answered:
+            self.want(answered[0])

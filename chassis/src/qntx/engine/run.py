@@ -7,7 +7,7 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qntx.engine.api import Event, Home
@@ -205,8 +205,8 @@ class Run:
     def _answer(self, answer: dict[str, Any]) -> None:
         self._send(frames.RETURN, answer)
 
-    def _stored(self, number: int, identifier: str, timestamp_ms: int) -> None:
-        self._send(frames.STORED, [number, identifier, timestamp_ms])
+    def _stored(self, first: int, answers: Sequence[tuple[str, int]]) -> None:
+        self._send(frames.STORED, [first, answers])
 
     def _refused(self, first: int, count: int, why: str) -> None:
         self._send(frames.REFUSED, [first, count, why])

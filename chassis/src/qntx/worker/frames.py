@@ -8,7 +8,7 @@ the cap and a kind it does not know end the run.
     RESULT    worker to engine    length of the head, the head as JSON, the result as JSON
     NOTES     worker to engine    drafts of attestations, one JSON object a line
     WANT      worker to engine    JSON: the number of a draft whose id is wanted
-    STORED    engine to worker    JSON: number, id, timestamp
+    STORED    engine to worker    JSON: first number, a list of id and timestamp
     REFUSED   engine to worker    JSON: first number, how many, why
     CALL      worker to engine    JSON: number, name, arguments
     RETURN    engine to worker    JSON: number, value or error

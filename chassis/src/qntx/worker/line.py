@@ -71,6 +71,9 @@ class Line:
         return number
 
     def stored(self, number: int) -> tuple[str, int]:
+        with self._answers:
+            if number in self._stored:
+                return self._stored[number]
         self.send(frames.WANT, json.dumps(number).encode())
         self._wait(lambda: number in self._stored or self._refusal_of(number) is not None)
         with self._answers:
@@ -173,8 +176,9 @@ class Line:
         if kind == frames.RETURN:
             self._returns[message["number"]] = message
         elif kind == frames.STORED:
-            number, identifier, timestamp_ms = message
-            self._stored[number] = (identifier, timestamp_ms)
+            first, answers = message
+            for number, (identifier, timestamp_ms) in enumerate(answers, first):
+                self._stored[number] = (identifier, timestamp_ms)
         elif kind == frames.REFUSED:
             first, count, why = message
             self._refusals.append((first, count, why))

@@ -141,6 +141,8 @@ def _numpy(numpy: Any, value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, numpy.ndarray):
         if value.dtype.kind in "Mm":
             return [_plain(each, above) for each in value] if value.ndim else _plain(value[()], above)
+        if value.dtype.kind in "biu" or (value.dtype.kind == "f" and bool(numpy.isfinite(value).all())):
+            return value.tolist()
         return _plain(value.tolist(), above)
     if isinstance(value, numpy.datetime64):
         return None if numpy.isnat(value) else str(value)
@@ -162,7 +164,7 @@ def _pandas(pandas: Any, value: Any, above: tuple[int, ...]) -> Any:
             "columns": [_plain(column, above) for column in value.columns],
             "dtypes": [str(dtype) for dtype in value.dtypes],
             "index": _plain(value.index, above),
-            "data": [_plain(value.iloc[:, position].tolist(), above) for position in range(len(value.columns))],
+            "data": [_column(value.iloc[:, position], above) for position in range(len(value.columns))],
             "rows": len(value),
         }
     if isinstance(value, pandas.Series):
@@ -170,13 +172,18 @@ def _pandas(pandas: Any, value: Any, above: tuple[int, ...]) -> Any:
             "name": _plain(value.name, above),
             "dtype": str(value.dtype),
             "index": _plain(value.index, above),
-            "data": _plain(value.tolist(), above),
+            "data": _column(value, above),
         }
     if isinstance(value, pandas.Index):
         return _plain(value.tolist(), above)
     if isinstance(value, (pandas.Period, pandas.Interval)):
         return str(value)
     return _UNKNOWN
+
+
+def _column(series: Any, above: tuple[int, ...]) -> Any:
+    numbers = _is_number(series.dtype) and type(series.dtype).__module__.startswith("numpy")
+    return _plain(series.to_numpy() if numbers else series.tolist(), above)
 
 
 def _biopython(seq: Any, value: Any, _above: tuple[int, ...]) -> Any:
