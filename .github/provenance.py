@@ -1,10 +1,9 @@
 """Say where built packages come from: an in-toto statement with SLSA provenance, on standard output.
 
-usage: nix path-info --json PACKAGE… | python .github/provenance.py --source URI --revision COMMIT --builder URI
-       [--image NAME=sha256:DIGEST]…
+usage: python .github/provenance.py --source URI --revision COMMIT --builder URI NAME=sha256:DIGEST…
 
-Subjects are store paths by the hash of their content, and images by their digest. What they were made of is the
-commit and the revision of nixpkgs in flake.lock; there is nothing else.
+Subjects are store paths by the hash of their content (`nix hash path --format base16`), and images by their digest.
+What they were made of is the commit and the revision of nixpkgs in flake.lock; there is nothing else.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +23,18 @@ def sha256(hash_: str) -> dict[str, str]:
     return {"sha256": base64.b64decode(hash_.removeprefix("sha256-")).hex()}
 
 
-def subjects(paths: Mapping[str, Any], images: list[str]) -> Iterator[dict[str, Any]]:
-    for path, about in sorted(paths.items()):
-        yield {"name": path, "digest": sha256(about["narHash"])}
-    for image in sorted(images):
-        name, _, digest = image.partition("=sha256:")
-        yield {"name": name, "digest": {"sha256": digest}}
+def subject(text: str) -> dict[str, Any]:
+    name, separator, digest = text.rpartition("=sha256:")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=sha256:DIGEST")
+    return {"name": name, "digest": {"sha256": digest}}
 
 
-def statement(arguments: argparse.Namespace, paths: Mapping[str, Any], lock: Mapping[str, Any]) -> dict[str, Any]:
+def statement(arguments: argparse.Namespace, lock: Mapping[str, Any]) -> dict[str, Any]:
     nixpkgs = lock["nodes"]["nixpkgs"]["locked"]
     return {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": list(subjects(paths, arguments.image)),
+        "subject": arguments.subjects,
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
             "buildDefinition": {
@@ -61,11 +58,9 @@ def main() -> None:
     parser.add_argument("--source", required=True, help="where the repository is")
     parser.add_argument("--revision", required=True, help="its commit")
     parser.add_argument("--builder", required=True, help="who built")
-    parser.add_argument(
-        "--image", action="append", default=[], metavar="NAME=sha256:DIGEST", help="an image made of them"
-    )
+    parser.add_argument("subjects", nargs="+", type=subject, metavar="NAME=sha256:DIGEST", help="what was built")
     arguments = parser.parse_args()
-    print(json.dumps(statement(arguments, json.load(sys.stdin), json.loads(LOCK.read_text())), indent=2))
+    print(json.dumps(statement(arguments, json.loads(LOCK.read_text())), indent=2))
 
 
 if __name__ == "__main__":

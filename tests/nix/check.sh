@@ -89,11 +89,15 @@ refuses() { # WHAT TEXT: the tree's bio plugin does not evaluate, and the error 
 }
 bio_drv() { over eval --raw "path:$tree#packages.$system.qntx-bio-plugin.drvPath"; }
 
-add_wheels() { (cd "$cache/wheels" && "$(dirname "$nix")/nix-store" --store "local?root=$store" --add-fixed sha256 -- *.whl >/dev/null); }
+in_store() { "$(dirname "$nix")/nix-store" --store "local?root=$store" "$@"; }
+add_wheels() { (cd "$cache/wheels" && in_store --add-fixed sha256 -- *.whl >/dev/null); }
 
 # ── It evaluates, for every system ──────────────────────────────────────────────────────────────────────────────────
 
-copy_tree "$tree"
+# Everybody's edits stay out of it from here on.
+copy_tree "$work/pristine"
+renew_tree() { rm -rf "$tree" && cp -r "$work/pristine" "$tree"; }
+renew_tree
 add_wheels
 must "nix flake show, three systems" over flake show --all-systems "path:$tree"
 must "nix flake check --no-build, three systems" over flake check --no-build --all-systems "path:$tree"
@@ -135,15 +139,15 @@ fi
 # ── From outside the sandbox ────────────────────────────────────────────────────────────────────────────────────────
 
 must "nix run .#qntx-bio-plugin" over run "path:$tree#qntx-bio-plugin" -- --version
-must "nothing that ran wrote into the store" over store verify --all --no-trust
+untouched() { "$nix" store verify --store "local?root=$store" --all --no-trust 2>"$work/log"; }
+must "nothing that ran wrote into the store" untouched
 (cd "$tree" && must "nix develop .#bio has the plugin" over develop "path:$tree#bio" -c qntx-bio-plugin --version)
 # Both print a version; the edited one prints another.
 sed -i 's/^def main(.*/&\n    raise SystemExit("an edit of the checkout")/' "$tree/chassis/src/qntx/plugin/__main__.py"
 (cd "$tree" && ! over develop "path:$tree#bio" -c qntx-bio-plugin --version 2>&1 >/dev/null && grep -q 'an edit of the checkout' "$work/log") ||
   fail "an edit of the checkout is not seen in nix develop"
 say "an edit of the checkout is seen in nix develop at once"
-cp chassis/src/qntx/plugin/__main__.py "$tree/chassis/src/qntx/plugin/__main__.py"
-rm -rf "$tree/build"
+renew_tree
 
 # ── A new variant is one folder; nothing else is built again ────────────────────────────────────────────────────────
 
@@ -177,7 +181,7 @@ say "an edit of tests, texts or another variant builds nothing of bio again"
 
 manifest=$tree/variants/bio/plugin.toml
 bad() { # FAULT LINE…
-  cp variants/bio/plugin.toml "$manifest"
+  cp "$work/pristine/variants/bio/plugin.toml" "$manifest"
   sed -i "$2" "$manifest"
   refuses "$2" "$1"
 }
@@ -186,7 +190,7 @@ bad "variants/bio/plugin.toml: nixpkgs has no python313 package 'nunpy' (nearest
 bad "variants/bio/plugin.toml: 'numpy' is " 's/"numpy>=1.26"/"numpy>=99"/'
 bad "in nixpkgs, wanted >=99,<100" 's/"numpy>=1.26"/"numpy>=99,<100"/'
 bad "variants/bio/plugin.toml: nixpkgs has no package 'gti' for 'tools' (nearest: git)" '1a tools = ["gti"]'
-cp variants/bio/plugin.toml "$manifest"
+cp "$work/pristine/variants/bio/plugin.toml" "$manifest"
 mkdir "$tree/variants/bio-extra" && cp "$manifest" "$tree/variants/bio-extra/"
 refuses "bio and bio-extra" "variant 'bio-extra' begins with 'bio-', so QNTX would take its watchers for those of 'bio'"
 rm -rf "$tree/variants/bio-extra"
@@ -195,12 +199,9 @@ say "6 bad manifests refused, each by file, key and nearest name"
 # ── Twice the same ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Every path that belongs to the packages, with its content's hash.
-hashes() { "$nix" path-info --store "local?root=$store" --recursive --json $built | "$python" -c '
-import json, sys
-for path, about in sorted(json.load(sys.stdin).items()):
-    print(path, about["narHash"])'; }
+hashes() { in_store --query --requisites $built | sort -u | while read -r path; do echo "$path $(in_store --query --hash "$path")"; done; }
 hashes >"$work/first"
-rm -rf "$tree" && copy_tree "$tree"
+renew_tree
 store=$work/again
 add_wheels
 must "the packages once more, in an empty store" over build --max-jobs 2 --no-link --print-out-paths "${packages[@]}"

@@ -29,6 +29,8 @@ let
           "source $stdenv/setup; set -eu -o pipefail; umask 022; eval \"$buildCommand\"; exit 0"
         ];
         stdenv = ./stdenv;
+        # `nix develop` reads it.
+        outputs = [ "out" ];
         hostPath = host.path;
       }
       // named
