@@ -7,8 +7,14 @@ import sys
 from collections.abc import Mapping
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
-# A library that starts threads when it is imported could not be forked.
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+# A library that starts threads when it is imported could not be preloaded: what has threads cannot be forked.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
