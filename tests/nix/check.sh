@@ -139,6 +139,11 @@ fi
 # ── From outside the sandbox ────────────────────────────────────────────────────────────────────────────────────────
 
 must "nix run .#qntx-bio-plugin" over run "path:$tree#qntx-bio-plugin" -- --version
+must "nix run . -- run --glyph py:bio" over run "path:$tree" -- run --glyph py:bio - <<'PYTHON'
+from Bio.Seq import Seq
+_result = str(Seq("ATGGCC").translate())
+PYTHON
+grep -q MA "$work/out" || { cat "$work/out"; fail "py:bio did not translate"; }
 untouched() { "$nix" store verify --store "local?root=$store" --all --no-trust 2>"$work/log"; }
 must "nothing that ran wrote into the store" untouched
 (cd "$tree" && must "nix develop .#bio has the plugin" over develop "path:$tree#bio" -c qntx-bio-plugin --version)

@@ -59,13 +59,16 @@ def licence(about: email.message.Message) -> str:
 
 
 def described(wheel: Path) -> dict[str, Any]:
+    """One wheel. What it needs is told as NAME, or as NAME[EXTRA] for a package's extra."""
     about = metadata(wheel)
     requirements = [Requirement(text) for text in about.get_all("Requires-Dist", [])]
 
     def needed(extra: str) -> set[str]:
-        return {normalised(r.name) for r in requirements if not r.marker or r.marker.evaluate({"extra": extra})}
+        wanted = [r for r in requirements if not r.marker or r.marker.evaluate({"extra": extra})]
+        named = {normalised(r.name) for r in wanted}
+        return named | {f"{normalised(r.name)}[{normalised(one)}]" for r in wanted for one in r.extras}
 
-    extras = {extra: sorted(needed(extra) - needed("")) for extra in about.get_all("Provides-Extra", [])}
+    extras = {normalised(one): sorted(needed(one) - needed("")) for one in about.get_all("Provides-Extra", [])}
     return {
         "version": about["Version"],
         "file": wheel.name,

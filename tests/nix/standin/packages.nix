@@ -195,6 +195,18 @@ let
       outputHash = wheel.sha256;
     };
 
+  # "sqlalchemy", or what its extra asks for: "sqlalchemy[asyncio]".
+  needed =
+    set:
+    lib.concatMap (
+      text:
+      let
+        parts = builtins.match "([^[]+)(\\[(.*)])?" text;
+        package = set.${builtins.elemAt parts 0};
+      in
+      if builtins.elemAt parts 1 == null then [ package ] else package.optional-dependencies.${builtins.elemAt parts 2}
+    );
+
   wheelPackage =
     set: pname: wheel:
     mkDerivation {
@@ -203,8 +215,8 @@ let
       src = wheelFile wheel;
       buildCommand = "${host.python} -IB ${./build.py} wheel $src $out";
       passthru = {
-        dependencies = map (name: set.${name}) wheel.requires;
-        optional-dependencies = lib.mapAttrs (_: lib.concatMap (name: lib.optional (set ? ${name}) set.${name})) wheel.extras;
+        dependencies = needed set wheel.requires;
+        optional-dependencies = lib.mapAttrs (_: needed set) wheel.extras;
       };
       meta.license.fullName = wheel.license;
     };
