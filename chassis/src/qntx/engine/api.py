@@ -52,6 +52,8 @@ class Settings:
     """Set in the workers; nothing else of the plugin's environment reaches them but PATH, HOME, LANG and TZ."""
     paths: tuple[str, ...] = ()
     """Prepended to the workers' sys.path."""
+    paths_after: tuple[str, ...] = ()
+    """Appended to it: what lies there hides nothing."""
     require_sandbox: str = "limits"
     """The lowest rung that will do: full, landlock or limits."""
     sandbox_max: str = "full"
@@ -64,6 +66,7 @@ class Engine(Protocol):
     async def run(self, execution: Execution, home: Home, on_event: Callable[[Event], None] | None = None) -> Result:
         """Run it to its end. Raises Busy past the queue's bound and WorkerLost when the machinery broke.
 
+        `on_event` is told `started` before any of the code runs; what it raises then is raised here, and nothing runs.
         Cancelling the task that awaits this stops the run.
         """
 

@@ -15,13 +15,15 @@ ONE_THREAD = {
     "NUMEXPR_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+# Arrow's own allocator takes a GiB at once, whatever it needs; a run's memory limit would refuse that.
+FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 def worker_environment(given: Mapping[str, str]) -> dict[str, str]:
     """The zygote's environment, which its workers inherit."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**ONE_THREAD, **_allocator(), **inherited, **given}
+    return {**ONE_THREAD, **FRUGAL, **_allocator(), **inherited, **given}
 
 
 def _allocator() -> dict[str, str]:

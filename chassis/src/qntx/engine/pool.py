@@ -171,6 +171,7 @@ class Pool:
                 {
                     "preload": wanted,
                     "paths": list(self._settings.paths),
+                    "paths_after": list(self._settings.paths_after),
                     "scratch": tempfile.mkdtemp(prefix=name, dir=self._scratch.name),
                     "readable_paths": list(self._settings.limits.readable_paths),
                     "sandbox_max": self._settings.sandbox_max,
