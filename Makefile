@@ -54,7 +54,7 @@ $(INSTALLED): chassis/pyproject.toml chassis/hatch_build.py $(wildcard proto/*.p
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python \
-		--editable './chassis[host]' --group chassis/pyproject.toml:dev
+		--editable './chassis[host,frames,postgres]' --group chassis/pyproject.toml:dev
 	@touch $@
 
 $(INSTALLED)-bench: $(INSTALLED)
