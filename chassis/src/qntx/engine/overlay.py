@@ -123,14 +123,19 @@ class Overlay:
         """One change at a time, among all the plugins that share the directory."""
         descriptor = os.open(self.site / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            async with asyncio.timeout(LOCK_SECONDS_MAX):
-                while not _taken(descriptor):
-                    await asyncio.sleep(LOCK_LOOK_SECONDS)
+            await _take(descriptor, self.site)
             yield
-        except TimeoutError:
-            raise Unavailable(f"another installation into {self.site} goes on; try again later") from None
         finally:
             os.close(descriptor)
+
+
+async def _take(descriptor: int, site: Path) -> None:
+    """Look until it is free: waiting in the kernel would hold a thread that nothing could wake."""
+    for _ in range(round(LOCK_SECONDS_MAX / LOCK_LOOK_SECONDS)):
+        if _taken(descriptor):
+            return
+        await asyncio.sleep(LOCK_LOOK_SECONDS)
+    raise Unavailable(f"another installation into {site} goes on; try again later")
 
 
 def _taken(descriptor: int) -> bool:

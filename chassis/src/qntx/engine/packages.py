@@ -180,7 +180,8 @@ def wheel_of(distribution: metadata.Distribution) -> str:
 
 
 def _size(distribution: metadata.Distribution) -> int:
-    return sum(Path(str(file.locate())).stat().st_size for file in distribution.files or () if file.locate().is_file())  # type: ignore[attr-defined]
+    paths = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _modules(distribution: metadata.Distribution) -> list[str]:

@@ -69,6 +69,7 @@ class Zygote:
         # An engine that is killed while modules load here would otherwise be outlived until they have.
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         sys.path[:0] = configuration["paths"]
+        sys.path += configuration["paths_after"]
         os.chdir("/")
         started = time.monotonic()
         paths = readable([*_python_paths(), *configuration["readable_paths"]])
