@@ -106,7 +106,7 @@ async def _all() -> list[Row]:
 @asynccontextmanager
 async def _opened(rung: str) -> AsyncIterator[Bench]:
     async with Pool(Settings(name="bench", preload=PRELOAD, running_max=8, sandbox_max=rung)) as pool:
-        while not pool.describe()["ready"]:  # noqa: ASYNC110  # nothing tells
+        while not pool.describe()["ready"]:  # nothing tells
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         yield Bench(pool)

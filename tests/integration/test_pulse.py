@@ -63,7 +63,7 @@ async def pulse(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Pulse]:
 
 async def comes_true(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  what is waited for happens in a database
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

@@ -32,7 +32,7 @@ def marked(value: str) -> list[int]:
 
 async def until(condition, seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # processes end without telling us
+        while not condition():  # processes end without telling us
             await asyncio.sleep(0.02)
 
 
