@@ -19,11 +19,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[2] / "chassis" / "src")]
 
-from scripts import ALL
+from scripts import ALL  # noqa: E402
 
-from qntx.engine.api import Settings
-from qntx.engine.pool import Pool
-from qntx.model.execution import Execution, Limits
+from qntx.engine.api import Settings  # noqa: E402
+from qntx.engine.pool import Pool  # noqa: E402
+from qntx.model.execution import Execution, Limits  # noqa: E402
 
 MARK = "QNTX_HOSTILE_SUITE"
 LIMITS = Limits(timeout_seconds=3, memory_mib=512, scratch_mib=64)

@@ -1,6 +1,7 @@
 """Scripts that must work in every sandbox: name, the modules they need, what the run may do, the code, the result."""
 
 # A script a line; wrapping them would only hide what they do.
+# ruff: noqa: E501
 
 from __future__ import annotations
 

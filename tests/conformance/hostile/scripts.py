@@ -5,6 +5,7 @@ same texts run without a sandbox in the control run.
 """
 
 # A script a line; wrapping them would only hide what they do.
+# ruff: noqa: E501
 
 from __future__ import annotations
 

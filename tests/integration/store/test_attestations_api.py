@@ -99,7 +99,7 @@ async def test_what_cannot_be_kept_is_refused_with_the_field(served: Served, bod
 
 async def test_numbers_json_does_not_have_and_broken_texts_are_refused(served: Served) -> None:
     for text in ('{"x": NaN}', '{"x": Infinity}', '{"x": "\\ud800"}', '{"x": 1e999}'):
-        body = '{"subjects": ["a"], "predicates": ["p"], "attributes": %s}' % text
+        body = '{"subjects": ["a"], "predicates": ["p"], "attributes": %s}' % text  # noqa: UP031
         answer = await served.client.post(
             "/api/attestations", content=body, headers={"Content-Type": "application/json"}
         )

@@ -247,4 +247,4 @@ def test_upstream_is_looked_up_in_the_run():
             "attributes": {"deep": {"er": 1}}
         }
         with pytest.raises(AttributeError, match="no 'nothing' here"):
-            qntx.upstream.nothing
+            qntx.upstream.nothing  # noqa: B018

@@ -128,8 +128,8 @@ def test_a_frame_comes_as_columns():
 
 def test_biopython_gives_its_letters():
     pytest.importorskip("Bio", reason="Biopython is not installed here")
-    from Bio.Seq import Seq
-    from Bio.SeqRecord import SeqRecord
+    from Bio.Seq import Seq  # noqa: PLC0415
+    from Bio.SeqRecord import SeqRecord  # noqa: PLC0415
 
     record = SeqRecord(Seq("ATG"), id="r1", name="n", description="d")
 

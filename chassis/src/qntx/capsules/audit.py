@@ -138,7 +138,7 @@ def _wrapper(function: Callable[..., Any]) -> Callable[[Callable[..., Any], Audi
         (inspect.isasyncgenfunction, audited_async_generator),
         (inspect.isgeneratorfunction, audited_generator),
     ):
-        if asks(function) or asks(getattr(function, "__call__", None)):
+        if asks(function) or asks(getattr(function, "__call__", None)):  # noqa: B004 - of which kind, not whether
             return wrapper
     return _audited
 

@@ -17,27 +17,27 @@ _register_at_fork = os.register_at_fork
 _fork_hooks: list[dict[str, object]] = []
 os.register_at_fork = lambda **hooks: _fork_hooks.append(hooks)
 
-import gc
-import importlib
-import json
-import platform
-import select
-import signal
-import socket
-import sys
-import sysconfig
-import time
-import traceback
-from typing import Any
+import gc  # noqa: E402
+import importlib  # noqa: E402
+import json  # noqa: E402
+import platform  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+import sysconfig  # noqa: E402
+import time  # noqa: E402
+import traceback  # noqa: E402
+from typing import Any  # noqa: E402
 
-from qntx.worker.child import Descriptors, live
-from qntx.worker.displays import quiet_show
-from qntx.worker.frames import MESSAGE_BYTES_MAX
-from qntx.worker.memory import collapse
-from qntx.worker.rehearsal import WARM, rehearse
-from qntx.worker.sandbox import kernel, ladder
-from qntx.worker.sandbox.policy import Policy, readable
-from qntx.worker.sandbox.seal import Walls
+from qntx.worker.child import Descriptors, live  # noqa: E402
+from qntx.worker.displays import quiet_show  # noqa: E402
+from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
+from qntx.worker.memory import collapse  # noqa: E402
+from qntx.worker.rehearsal import WARM, rehearse  # noqa: E402
+from qntx.worker.sandbox import kernel, ladder  # noqa: E402
+from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
+from qntx.worker.sandbox.seal import Walls  # noqa: E402
 
 
 class Zygote:
