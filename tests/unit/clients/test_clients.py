@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import grpc.aio
@@ -20,6 +21,7 @@ from qntx.clients.scripts import ScriptClient
 from qntx.errors import HostUnavailable, InvalidRequest, Refused
 from qntx.model.attestation import Filter
 from qntx.model.identity import is_asid
+from qntx.model.ingest import IngestScript, publications_of, published
 from qntx.protocol import atsstore_pb2, runtime_pb2
 from qntx.wire.services import SERVER_OPTIONS, add_service
 
@@ -275,10 +277,10 @@ async def test_a_page_is_fetched(core):
 
 async def test_publishing_a_script_again_makes_its_next_version(core, ats):
     scripts = ScriptClient(ats)
-    told = {"code": "1", "language": "python", "glyph": "py:bio", "created_by": "me"}
+    script = IngestScript("fasta", "1", 0, glyph="py:bio", created_by="me")
 
-    first = await scripts.publish("fasta", told, Provenance("0.1.0"))
-    second = await scripts.publish("fasta", {**told, "code": "2"}, Provenance("0.1.0"))
+    first = await scripts.publish(script, Provenance("0.1.0"))
+    second = await scripts.publish(replace(script, code="2"), Provenance("0.1.0"))
 
     newest, old = await scripts.get("fasta", None), await scripts.get("fasta", 1)
     assert (first["version"], second["version"]) == (1, 2)
@@ -291,4 +293,24 @@ async def test_publishing_a_script_again_makes_its_next_version(core, ats):
     assert list(core.rows[0].predicates) == ["defines", "handles"]
     assert list(core.rows[0].contexts) == ["python", "fasta-ingestion"]
     with pytest.raises(InvalidRequest, match="name"):
-        await scripts.publish("No Good", told, Provenance("0.1.0"))
+        await scripts.publish(replace(script, name="No Good"), Provenance("0.1.0"))
+
+
+async def test_a_withdrawn_script_is_gone_and_keeps_its_versions(core, ats):
+    scripts = ScriptClient(ats)
+    await scripts.publish(IngestScript("fasta", "1", 0), Provenance("0.1.0"))
+    core.publish(["script:ingest:fasta"], ["withdrawn"], ["python", "fasta-ingestion"], {"version": 1})
+
+    assert await scripts.get("fasta", None) is None
+    assert await scripts.newest() == []
+    assert (await scripts.get("fasta", 1) or {})["code"] == "1"
+    assert (await scripts.publish(IngestScript("fasta", "2", 0), Provenance("0.1.0")))["version"] == 2
+
+
+async def test_what_a_script_publishes_is_granted_nothing(core, ats):
+    await ScriptClient(ats).publish(IngestScript("git", "1", 0, needs=("network",)), Provenance("0.1.0"))
+
+    [claim] = await ats.find(publications_of("git"))
+
+    assert claim.source == "python"
+    assert published(claim).needs == ()

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from qntx.cli import client
 from qntx.cli.client import Client
-from qntx.cli.query import printable
+from qntx.cli.printing import printable
 from qntx.errors import ChassisError, InvalidScript, NotFound
 from qntx.script import declarations
 

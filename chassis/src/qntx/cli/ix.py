@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qntx.cli import client
-from qntx.cli.query import printable
+from qntx.cli.printing import printable, printable_lines
 from qntx.errors import Refused
-
-FOLLOWED = "logs?follow=true"
 
 
 @click.command("ix", context_settings={"ignore_unknown_options": True})
@@ -25,7 +24,7 @@ FOLLOWED = "logs?follow=true"
 @click.option("--script-version", type=click.IntRange(1), help="Run this version instead of the newest.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="TYPE INPUT…")
 def command(words: Sequence[str], detach: bool, as_json: bool, script_version: int | None) -> None:
-    """Ingest INPUT with the script of its TYPE; an address or a path alone means git."""
+    """Ingest INPUT with the script of its TYPE; an address or a path alone means git. Ctrl-C stops it."""
     with client.find() as host:
         body: dict[str, Any] = {"words": [_absolute(word) for word in words]}
         if script_version is not None:
@@ -34,13 +33,18 @@ def command(words: Sequence[str], detach: bool, as_json: bool, script_version: i
         if detach:
             click.echo(json.dumps(job, indent=2) if as_json else job["id"])
             return
-        job = _watched(host, job, quiet=as_json)
+        try:
+            job = _watched(host, job, quiet=as_json)
+        except KeyboardInterrupt:
+            with suppress(Refused):  # it has ended just now
+                host.post(f"{_path(job['id'])}/cancel")
+            raise
     if as_json:
         click.echo(json.dumps(job, indent=2, ensure_ascii=False))
     elif job["status"] == "completed":
         click.echo(json.dumps(job["result"], indent=2, ensure_ascii=False))
     if job["status"] != "completed":
-        raise Refused(job["error"].rstrip() or f"job {job['id']} was {job['status']}")
+        raise Refused(printable_lines(job["error"]) or f"job {job['id']} was {job['status']}")
 
 
 def _watched(host: client.Client, job: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
@@ -65,7 +69,11 @@ def _watched(host: client.Client, job: dict[str, Any], *, quiet: bool) -> dict[s
 
 
 def _events(host: client.Client, job_id: str) -> Iterator[tuple[str, Any]]:
-    return host.events("GET", f"/api/pulse/jobs/{quote(job_id, safe='')}/{FOLLOWED}")
+    return host.events("GET", f"{_path(job_id)}/logs?follow=true")
+
+
+def _path(job_id: str) -> str:
+    return f"/api/pulse/jobs/{quote(job_id, safe='')}"
 
 
 def _absolute(word: str) -> str:

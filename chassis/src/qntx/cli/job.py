@@ -7,14 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
-from qntx.cli.query import printable
+from qntx.cli import client, tables
+from qntx.cli.printing import printable
 
 SHOWN = 80
+"""Characters of a cell; ids are shown in full."""
+COLUMNS = ("id", "status", "handler", "source", "progress", "created", "note")
 STATES = ("queued", "running", "paused", "completed", "failed", "cancelled")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -63,8 +62,11 @@ def logs(job_id: str, follow: bool, as_json: bool) -> None:
     """What a job wrote, and how its runs ended."""
     with client.find() as host:
         if not follow:
-            for line in host.get(f"{_path(job_id)}/logs"):
-                _print_line(line, as_json)
+            after = 0
+            while lines := host.get(f"{_path(job_id)}/logs", after=after):
+                after = lines[-1]["number"]
+                for line in lines:
+                    _print_line(line, as_json)
             return
         for kind, data in host.events("GET", f"{_path(job_id)}/logs?follow=true"):
             if kind == "line":
@@ -85,20 +87,16 @@ def children(job_id: str, as_json: bool) -> None:
 
 
 def print_jobs(jobs: list[dict[str, Any]]) -> None:
-    table = Table("id", "handler", "status", "source", "progress", "created", "note")
+    rows = []
     for job in jobs:
         note = job["error"].strip().rpartition("\n")[2] or job["waiting_for"]
-        cells = (
-            job["id"],
-            job["handler_name"],
-            job["status"],
-            job["source"],
-            progress_of(job),
-            job["created_at"],
-            note,
-        )
-        table.add_row(*(Text(printable(cell)[:SHOWN]) for cell in cells))
-    Console().print(table)
+        created = job["created_at"][:19].replace("T", " ")
+        told = (job["handler_name"], job["source"], progress_of(job), created, note)
+        rows.append((job["id"], job["status"], *(cell[:SHOWN] for cell in told)))
+    if rows:
+        tables.show(COLUMNS, rows)
+    else:
+        click.echo("There are none.", err=True)
 
 
 def progress_of(job: dict[str, Any]) -> str:

@@ -8,11 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
+from qntx.cli import client, tables
+from qntx.cli.printing import printable
 
 COLUMNS = ("id", "timestamp", "subjects", "predicates", "contexts", "actors", "source", "attributes")
 SHOWN = 200
@@ -68,11 +66,9 @@ def _follow(host: client.Client, asked: Mapping[str, Any], as_json: bool) -> Non
 
 
 def _table(found: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(*COLUMNS)
-    for record in found:
-        table.add_row(*map(Text, _cells(record)))
-    Console().print(table)
-    if not found:
+    if found:
+        tables.show(COLUMNS, [list(_cells(record)) for record in found])
+    else:
         click.echo("Nothing matches.", err=True)
 
 
@@ -83,8 +79,3 @@ def _cells(record: Mapping[str, Any]) -> Iterable[str]:
             value = json.dumps(value, ensure_ascii=False)
         text = printable(", ".join(value) if isinstance(value, list) else value)
         yield text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Whoever attested it chose the text: nothing of it may steer the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -7,13 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
-from qntx.cli.query import printable
+from qntx.cli import client, tables
 from qntx.errors import Refused
+
+COLUMNS = ("id", "state", "every", "next", "last", "of", "what")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -32,20 +30,22 @@ def list_schedules(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    table = Table("id", "what", "every", "state", "next", "last", "of")
-    for one in found["jobs"]:
-        what = one["ats_code"] or one["handler_name"]
-        cells = (
+    rows = [
+        (
             one["id"],
-            what,
-            _period(one),
             one["state"],
-            one["next_run_at"],
-            one["last_run_at"],
+            _period(one),
+            one["next_run_at"][:19].replace("T", " "),
+            one["last_run_at"][:19].replace("T", " "),
             one["declared_by"],
+            one["ats_code"] or one["handler_name"],
         )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+        for one in found["jobs"]
+    ]
+    if rows:
+        tables.show(COLUMNS, rows)
+    else:
+        click.echo("There are none.", err=True)
 
 
 @command.command("create")

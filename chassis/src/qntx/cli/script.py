@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
-from qntx.cli.query import printable
+from qntx.cli import client, tables
+from qntx.cli.printing import printable
 from qntx.cli.templates import TEMPLATES
 from qntx.errors import Refused
+
+NEEDS = ("network", "subprocess")
+COLUMNS = ("name", "version", "glyph", "needs", "by", "what")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -33,12 +33,14 @@ def list_scripts(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    table = Table("name", "version", "glyph", "needs", "by", "what")
+    rows = []
     for one in found:
         what = one["description"].partition("\n")[0]
-        cells = (one["name"], str(one["version"]), one["glyph"], ", ".join(one["needs"]), one["created_by"], what)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+        rows.append((one["name"], str(one["version"]), one["glyph"], ", ".join(one["needs"]), one["created_by"], what))
+    if rows:
+        tables.show(COLUMNS, rows)
+    else:
+        click.echo("There are none.", err=True)
 
 
 @command.command("show")
@@ -85,7 +87,7 @@ def stats(name: str, as_json: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--glyph", default="", help="Who runs it: py, py:bio, …")
 @click.option("--description", default="", help="What it takes in, in one line.")
-@click.option("--needs", multiple=True, type=click.Choice(("network", "subprocess")), help="May be repeated.")
+@click.option("--needs", multiple=True, type=click.Choice(NEEDS), help="May be repeated.")
 @json_option
 def publish(name: str, file: Path, glyph: str, description: str, needs: tuple[str, ...], as_json: bool) -> None:
     """Publish FILE as the next version of NAME: `ix NAME …` runs it from now on."""
@@ -100,6 +102,36 @@ def publish(name: str, file: Path, glyph: str, description: str, needs: tuple[st
     with client.find() as host:
         made = host.post("/api/scripts/publish", body)
     click.echo(json.dumps(made) if as_json else f"published {made['name']}, version {made['version']}: {made['id']}")
+
+
+@command.command("export")
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), help="This one instead of the newest.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Instead of NAME.script.json.")
+def export(name: str, version: int | None, output: Path | None) -> None:
+    """Write a script to a file that this node signs, to give to others."""
+    with client.find() as host:
+        content = host.get(f"/api/scripts/{name}/export", version=version)
+    file = output or Path(f"{name}.script.json")
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    click.echo(f"wrote {file}: {name}, version {content['script']['version']}, signed by {content['signer_did']}")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--allow", multiple=True, type=click.Choice(NEEDS), help="What it needs and may have.")
+@click.option("--signer", default="", metavar="DID", help="Refuse it unless this node signed it.")
+@json_option
+def import_(file: Path, allow: tuple[str, ...], signer: str, as_json: bool) -> None:
+    """Publish an exported script here, once its signature is found to be right."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise Refused(f"{file} is no exported ingest script: {fault}") from fault
+    with client.find() as host:
+        made = host.post("/api/scripts/import", {"file": content, "allow": list(allow), "signer": signer})
+    told = f"imported {made['name']}, version {made['version']}, signed by {made['signer_did']}: {made['id']}"
+    click.echo(json.dumps(made) if as_json else told)
 
 
 @command.command("delete")

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qntx.cli import client
-from qntx.cli.query import printable
+from qntx.cli.printing import printable
 from qntx.errors import Refused
 
 FIRES = 10

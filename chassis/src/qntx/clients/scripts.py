@@ -1,19 +1,16 @@
-"""Ingest scripts: published as attestations, found by name, each publication a version."""
+"""Ingest scripts, as other scripts publish and find them."""
 
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from typing import Any
 
 from qntx.clients.ats import AttestationClient, Provenance
-from qntx.errors import InvalidRequest
-from qntx.model.attestation import Attestation, Filter
+from qntx.model import ingest
+from qntx.model.ingest import IngestScript
 
-SUBJECT = "script:ingest:"
-DEFINES = "defines"
-
-_NAME = re.compile(r"[a-z0-9-]+")
+LOOKED_AT = 8
 
 
 class ScriptClient:
@@ -22,59 +19,47 @@ class ScriptClient:
     def __init__(self, ats: AttestationClient) -> None:
         self._ats = ats
 
-    async def publish(self, name: str, attributes: dict[str, Any], provenance: Provenance) -> dict[str, Any]:
-        """Make this the next version of the name; its id, name and version."""
-        if not _NAME.fullmatch(name):
-            raise InvalidRequest("name", f"{name!r} is not lower-case letters, digits and hyphens")
-        newest = await self._newest(name)
-        version = 1 + (_version(newest) if newest else 0)
+    async def publish(self, script: IngestScript, provenance: Provenance) -> dict[str, Any]:
+        """Make this the next version of its name, whatever version it says it is; its id, name and version."""
+        ingest.check_name(script.name)
+        version = 1 + max((known.version for known in await self._versions(script.name, LOOKED_AT)), default=0)
+        claim = ingest.publication(replace(script, version=version))
         draft = {
-            "subjects": [SUBJECT + name],
-            "predicates": [DEFINES, "handles"],
-            "contexts": ["python", f"{name}-ingestion"],
-            "attributes": {**attributes, "version": version},
+            "subjects": claim.subjects,
+            "predicates": claim.predicates,
+            "contexts": claim.contexts,
+            "attributes": claim.attributes,
         }
         stored = await self._ats.attest([json.dumps(draft, ensure_ascii=False).encode()], provenance)
-        return {"id": stored[0][0], "name": name, "version": version}
+        return {"id": stored[0][0], "name": script.name, "version": version}
 
     async def get(self, name: str, version: int | None) -> dict[str, Any] | None:
-        found = await self._newest(name) if version is None else await self._of_version(name, version)
-        return _script(found, name) if found else None
+        """The newest that is in use, or that version, withdrawn or not."""
+        if version is None:
+            found = ingest.newest(await self._ats.find(ingest.publications_of(name), LOOKED_AT))
+        else:
+            found = next((known for known in await self._versions(name) if known.version == version), None)
+        return None if found is None else {**_told(found), "code": found.code}
 
     async def newest(self) -> list[dict[str, Any]]:
-        """The newest version of each, without its code."""
-        newest: dict[str, Attestation] = {}
-        async for published in self._ats.stream(Filter(predicates=[DEFINES], contexts=["python"])):
-            for subject in published.subjects:
-                if subject.startswith(SUBJECT) and "code" in published.attributes:
-                    newest.setdefault(subject.removeprefix(SUBJECT), published)
-        scripts = [_script(published, name) for name, published in sorted(newest.items())]
-        return [{key: value for key, value in script.items() if key != "code"} for script in scripts]
+        """The newest version of each that is in use, without its code."""
+        shelf = ingest.Shelf()
+        async for claim in self._ats.stream(ingest.ALL_PUBLICATIONS):
+            shelf.take(claim)
+        return [_told(script) for script in shelf.by_name()]
 
-    async def _newest(self, name: str) -> Attestation | None:
-        return next((each for each in await self._versions(name, limit=8) if "code" in each.attributes), None)
-
-    async def _of_version(self, name: str, version: int) -> Attestation | None:
-        return next((each for each in await self._versions(name) if _version(each) == version), None)
-
-    async def _versions(self, name: str, limit: int | None = None) -> list[Attestation]:
-        return await self._ats.find(Filter(subjects=[SUBJECT + name], predicates=[DEFINES]), limit)
+    async def _versions(self, name: str, limit: int | None = None) -> list[IngestScript]:
+        claims = await self._ats.find(ingest.publications_of(name), limit)
+        return [script for script in map(ingest.published, claims) if script is not None and script.name == name]
 
 
-def _version(published: Attestation) -> int:
-    version = published.attributes.get("version")
-    return version if isinstance(version, int) else 1
-
-
-def _script(published: Attestation, name: str) -> dict[str, Any]:
-    told = published.attributes
+def _told(script: IngestScript) -> dict[str, Any]:
     return {
-        "id": published.id,
-        "name": name,
-        "code": told.get("code", ""),
-        "version": _version(published),
-        "language": told.get("language", "python"),
-        "glyph": told.get("glyph", ""),
-        "created_by": told.get("created_by", ""),
-        "created_at": published.created_at_ms,
+        "id": script.id,
+        "name": script.name,
+        "version": script.version,
+        "language": script.language,
+        "glyph": script.glyph,
+        "created_by": script.created_by,
+        "created_at": script.created_at_ms,
     }

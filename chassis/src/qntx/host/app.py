@@ -143,7 +143,7 @@ class Host:
         return Pulse(
             self._home.root,
             PluginDispatcher(self.registry),
-            lambda job: self.hub.publish("job", **pulse.job_record(job)),
+            lambda job: self.hub.publish("job", **pulse.job_record(job, payload=False)),
             running_max=section.running_max,
             keep_seconds=section.keep_days * 86_400,
         )
@@ -184,7 +184,7 @@ class Host:
             watchers.router(engine, store),
             pulse.jobs_router(work.jobs),
             pulse.schedules_router(work.schedules, work.jobs, ix),
-            scripts.router(published, ix, work.jobs),
+            scripts.router(published, ix, work.jobs, NodeKey.load(home.keys / "node.key")),
             plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
             proxy.router(self.registry),
         ]

@@ -63,6 +63,8 @@ class Execution:
     capture_variables: bool = False
     session_id: str = ""
     principal: str = ""
+    job_id: str = ""
+    """The job whose run it is, where the host said so: jobs that it enqueues are that one's children."""
 
 
 @dataclass(frozen=True, slots=True)

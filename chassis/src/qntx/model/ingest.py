@@ -7,7 +7,7 @@ Published, it is one attestation that both documented questions find: subject `s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ SOURCE = "ingest"
 
 WITHDRAWN = "withdrawn"
 """The predicate that takes a name out of use; a later publication brings it back as the next version."""
+
+VERSION_MAX = 2**31 - 1
 
 NAME = re.compile(r"[a-z0-9-]+")
 
@@ -98,7 +100,7 @@ def is_withdrawal(claim: Attestation) -> bool:
 def version_of(claim: Attestation) -> int:
     """Numbers come back from some stores as floats; a publication that names no version is the first."""
     version = claim.attributes.get("version")
-    return int(version) if isinstance(version, int | float) and version >= 1 else 1
+    return int(version) if isinstance(version, int | float) and 1 <= version <= VERSION_MAX else 1
 
 
 def published(claim: Attestation) -> IngestScript | None:
@@ -120,6 +122,37 @@ def published(claim: Attestation) -> IngestScript | None:
         needs=tuple(need for need in needs if isinstance(need, str)) if isinstance(needs, list) else (),
         created_at_ms=claim.created_at_ms,
     )
+
+
+def newest(claims: Iterable[Attestation]) -> IngestScript | None:
+    """The script in use, of claims about one name taken newest first; None where its name was withdrawn."""
+    for claim in claims:
+        if is_withdrawal(claim):
+            return None
+        if (script := published(claim)) is not None:
+            return script
+    return None
+
+
+class Shelf:
+    """The newest script of each name that is in use, from claims about any names taken newest first."""
+
+    def __init__(self, bundled: Iterable[IngestScript] = ()) -> None:
+        self._scripts = {script.name: script for script in bundled}
+        self._settled: set[str] = set()
+
+    def take(self, claim: Attestation) -> None:
+        name = name_of(claim)
+        if not name or name in self._settled:
+            return
+        script = published(claim)
+        if script is not None:
+            self._scripts[name] = script
+        if script is not None or is_withdrawal(claim):
+            self._settled.add(name)
+
+    def by_name(self) -> list[IngestScript]:
+        return [self._scripts[name] for name in sorted(self._scripts)]
 
 
 def _text(told: Mapping[str, Any], key: str, default: str = "") -> str:

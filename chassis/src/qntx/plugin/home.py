@@ -16,6 +16,7 @@ from qntx.clients.host import HostClients
 from qntx.errors import ChassisError, InvalidRequest, Refused
 from qntx.model.attestation import Attestation, Filter
 from qntx.model.execution import Execution
+from qntx.model.ingest import IngestScript
 from qntx.model.variant import Variant
 from qntx.script.calls import checked
 from qntx.wire.attestation import attestation_to_json
@@ -30,6 +31,7 @@ class ScriptHome:
     def __init__(self, host: HostClients, variant: Variant, execution: Execution) -> None:
         self._host = host
         self._variant = variant
+        self._job_id = execution.job_id
         self._provenance = Provenance(
             source_version=variant.version, handler=execution.handler, glyph_id=execution.glyph_id
         )
@@ -102,20 +104,23 @@ class ScriptHome:
         await self._host.schedules.delete(schedule_id)
 
     async def _enqueue(self, handler: str, payload: Any, source: str) -> str:
-        return await self._host.jobs.enqueue(self._registered(handler), payload, source=source)
+        registered = self._registered(handler)
+        return await self._host.jobs.enqueue(registered, payload, source=source, parent_job_id=self._job_id)
 
     async def _publish_as_ingest(
         self, name: str, code: str, language: str, glyph: str, created_by: str, description: str
     ) -> dict[str, Any]:
-        attributes = {
-            "code": code,
-            "language": language,
-            "glyph": glyph or self._variant.glyph,
-            "created_by": created_by or self._provenance.handler or self._provenance.actor or self._variant.name,
-            "description": description,
-        }
+        script = IngestScript(
+            name,
+            code,
+            0,
+            language=language,
+            glyph=glyph or self._variant.glyph,
+            created_by=created_by or self._provenance.handler or self._provenance.actor or self._variant.name,
+            description=description,
+        )
         provenance = Provenance(self._variant.version, glyph_id=self._provenance.glyph_id)
-        return await self._host.scripts.publish(name, attributes, provenance)
+        return await self._host.scripts.publish(script, provenance)
 
     async def _get_ingest_script(self, name: str, version: int | None) -> dict[str, Any] | None:
         return await self._host.scripts.get(name, version)

@@ -67,7 +67,8 @@ class Jobs:
             return
         execution_id = request.execution_id or self._executor.new_id()
         asked = self.execution(request.handler_name, request.payload, request.timeout_seconds, execution_id)
-        execution = replace(asked, limits=limits_from_proto(request.limits, asked.limits))
+        limits = limits_from_proto(request.limits, asked.limits)
+        execution = replace(asked, limits=limits, job_id=request.job_id)
         async for event in runs.begin(execution).events():
             if event.HasField("end"):
                 self._handlers.ended(execution, result_from_proto(event.end))

@@ -21,6 +21,7 @@ from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
+LINES_MAX = 1000
 FOLLOW_SECONDS = 0.2
 EVENT_STREAM = "text/event-stream"
 
@@ -39,7 +40,7 @@ class JobBody(Body):
 
 
 class JobRecord(BaseModel):
-    """A job. `status` is queued, running, paused, completed, failed or cancelled."""
+    """A job. `status` is queued, running, paused, completed, failed or cancelled. Lists leave the payload out."""
 
     id: str
     handler_name: str
@@ -56,7 +57,7 @@ class JobRecord(BaseModel):
     cost_actual: float
     plugin_version: str
     timeout_seconds: float
-    payload: Any
+    payload: Any = None
     created_at: str
     due_at: str
     started_at: str
@@ -93,9 +94,10 @@ class SchedulePatch(Body):
     interval_seconds: float | None = None
 
 
-def job_record(job: Job) -> dict[str, Any]:
-    """As the API, its events and the command line show it."""
-    return {
+def job_record(job: Job, *, payload: bool = True) -> dict[str, Any]:
+    """As the API and the command line show it. Events and lists go without the payload, which may hold a script."""
+    told = {"payload": _value(job.payload_json)} if payload else {}
+    return told | {
         "id": job.id,
         "handler_name": job.handler_name,
         "source": job.source,
@@ -111,7 +113,6 @@ def job_record(job: Job) -> dict[str, Any]:
         "cost_actual": job.cost_actual,
         "plugin_version": job.plugin_version,
         "timeout_seconds": job.timeout_seconds,
-        "payload": _value(job.payload_json),
         "created_at": rfc3339(job.created_at_ms),
         "due_at": rfc3339(job.due_at_ms),
         "started_at": rfc3339(job.started_at_ms),
@@ -133,8 +134,7 @@ def jobs_router(jobs: Jobs) -> APIRouter:
     ) -> dict[str, Any]:
         """The newest first."""
         wanted = JobFilter(_states(status), handler_name, source, parent_id)
-        found = await jobs.find(wanted, limit=limit, offset=offset)
-        return {"jobs": [job_record(job) for job in found], "count": len(found)}
+        return _listed(await jobs.find(wanted, limit=limit, offset=offset))
 
     @routes.post("", status_code=201, response_model=JobRecord)
     async def enqueue(body: JobBody) -> dict[str, Any]:
@@ -158,19 +158,24 @@ def jobs_router(jobs: Jobs) -> APIRouter:
     @routes.get("/{job_id}/children", response_model=JobList)
     async def children(job_id: str) -> dict[str, Any]:
         await jobs.get(job_id)
-        found = await jobs.find(JobFilter(parent_id=job_id), limit=LIMIT_MAX)
-        return {"jobs": [job_record(job) for job in found], "count": len(found)}
+        return _listed(await jobs.find(JobFilter(parent_id=job_id), limit=LIMIT_MAX))
 
     @routes.get("/{job_id}/logs", response_model=list[LineRecord])
     async def logs(
-        job_id: str, after: Annotated[int, Query(ge=0)] = 0, follow: bool = False
+        job_id: str,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=LINES_MAX)] = LINES_MAX,
+        follow: bool = False,
     ) -> list[dict[str, Any]] | Response:
-        """Its lines, oldest first. With `follow`, `line` and `progress` events until the job has ended, then `job`."""
+        """Its lines, oldest first, those after number `after`.
+
+        With `follow`, `line` and `progress` events until the job has ended, then `job`.
+        """
         await jobs.get(job_id)
         if follow:
             headers = {"Cache-Control": "no-store"}
             return StreamingResponse(_followed(jobs, job_id, after), media_type=EVENT_STREAM, headers=headers)
-        return [_line_record(number, line) for number, line in await jobs.log(job_id, after=after)]
+        return [_line_record(number, line) for number, line in await jobs.log(job_id, after=after, limit=limit)]
 
     for name in ("cancel", "pause", "resume", "retry"):
         _add_move(routes, jobs, name)
@@ -290,9 +295,10 @@ async def _followed(jobs: Jobs, job_id: str, after: int) -> AsyncIterator[bytes]
     told = None
     while True:
         job = await jobs.get(job_id)
-        for number, line in await jobs.log(job_id, after=after):
-            after = number
-            yield _event("line", _line_record(number, line))
+        while lines := await jobs.log(job_id, after=after):
+            after = lines[-1][0]
+            for number, line in lines:
+                yield _event("line", _line_record(number, line))
         if not job.active:
             yield _event("job", job_record(job))
             return
@@ -302,6 +308,10 @@ async def _followed(jobs: Jobs, job_id: str, after: int) -> AsyncIterator[bytes]
             told = now
             yield _event("progress", now)
         await asyncio.sleep(FOLLOW_SECONDS)
+
+
+def _listed(jobs: list[Job]) -> dict[str, Any]:
+    return {"jobs": [job_record(job, payload=False) for job in jobs], "count": len(jobs)}
 
 
 def _event(kind: str, data: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics as st
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,10 +15,12 @@ from qntx.host.api.pulse import JobRecord, job_record
 from qntx.host.ix.parser import parse_line, parse_words
 from qntx.host.ix.router import Router
 from qntx.host.ix.scripts import Scripts
+from qntx.host.ix.sharing import exported, opened
 from qntx.host.pulse.api import JobFilter, Jobs
 from qntx.host.services.schedules import rfc3339
+from qntx.host.store.node_key import NodeKey
 from qntx.model.ingest import IngestScript
-from qntx.model.job import ENDED, JobState
+from qntx.model.job import ENDED, JobState, Retry
 
 RUNS_COUNTED_MAX = 1000
 
@@ -38,6 +41,16 @@ class Published(BaseModel):
     version: int
 
 
+class ImportBody(Body):
+    file: dict[str, Any] = Field(description="What `GET /api/scripts/{name}/export` answered, here or elsewhere.")
+    allow: list[str] = Field(default_factory=list, description="Those of the script's needs that you agree to.")
+    signer: str = Field(default="", description="Refuse it unless this did:key signed it.")
+
+
+class Imported(Published):
+    signer_did: str
+
+
 class ScriptRecord(BaseModel):
     id: str
     name: str
@@ -52,7 +65,7 @@ class ScriptRecord(BaseModel):
 
 
 class Statistics(BaseModel):
-    """Of its latest runs."""
+    """Of its latest runs; those that were cancelled are neither success nor failure."""
 
     runs: int
     succeeded: int
@@ -75,7 +88,7 @@ class IxBody(Body):
     retries: int = Field(default=0, ge=0, le=100)
 
 
-def router(scripts: Scripts, ix: Router, jobs: Jobs) -> APIRouter:
+def router(scripts: Scripts, ix: Router, jobs: Jobs, key: NodeKey) -> APIRouter:
     routes = APIRouter(tags=["ingest"], responses=RESPONSES)
 
     @routes.post("/api/scripts/publish", status_code=201)
@@ -104,6 +117,19 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs) -> APIRouter:
     async def show(name: str, version: Annotated[int | None, Query(ge=1)] = None) -> ScriptRecord:
         return _record(await scripts.get(name, version))
 
+    @routes.get("/api/scripts/{name}/export")
+    async def export(name: str, version: Annotated[int | None, Query(ge=1)] = None) -> dict[str, Any]:
+        """The script as a file that this node has signed."""
+        return exported(await scripts.get(name, version), key)
+
+    @routes.post("/api/scripts/import", status_code=201)
+    async def import_(body: ImportBody) -> Imported:
+        """Publish an exported script here, as the next version of its name. Refused where it was tampered with."""
+        script, signer = opened(body.file)
+        _check_import(body, script, signer)
+        kept = await scripts.publish(replace(script, created_by=signer))
+        return Imported(id=kept.id, name=kept.name, version=kept.version, signer_did=signer)
+
     @routes.get("/api/scripts/{name}/versions")
     async def versions(name: str) -> list[ScriptRecord]:
         """Newest first."""
@@ -123,7 +149,7 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs) -> APIRouter:
     @routes.post("/api/ix", status_code=202, response_model=JobRecord)
     async def ingest(body: IxBody) -> dict[str, Any]:
         """Queue one ingestion; while one of the same input is active, that one is answered."""
-        draft = await ix.resolve(_command(body), body.version)
+        draft = replace(await ix.resolve(_command(body), body.version), retry=Retry(body.retries))
         return job_record(await jobs.enqueue(draft, once_per_source=True))
 
     return routes
@@ -141,15 +167,24 @@ def _command(body: IxBody) -> Any:
     return parse_words([body.type, "--", *(body.inputs or ([body.input] if body.input else []))])
 
 
+def _check_import(body: ImportBody, script: IngestScript, signer: str) -> None:
+    if body.signer and body.signer != signer:
+        raise InvalidRequest("signer", f"the file was signed by {signer}, not by {body.signer}")
+    if refused := sorted(set(script.needs) - set(body.allow)):
+        needed = " and ".join(refused)
+        raise InvalidRequest("allow", f"the script needs {needed}; read its code, then allow that to import it")
+
+
 async def _statistics(name: str, jobs: Jobs) -> Statistics:
     runs = await jobs.find(JobFilter(states=ENDED, ingested_by=name), limit=RUNS_COUNTED_MAX)
     succeeded = [job for job in runs if job.state is JobState.COMPLETED]
+    failed = sum(job.state is JobState.FAILED for job in runs)
     durations = [job.ended_at_ms - job.started_at_ms for job in succeeded]
     return Statistics(
         runs=len(runs),
         succeeded=len(succeeded),
-        failed=sum(job.state is JobState.FAILED for job in runs),
-        success_rate=len(succeeded) / len(runs) if runs else None,
+        failed=failed,
+        success_rate=len(succeeded) / (len(succeeded) + failed) if succeeded or failed else None,
         duration_ms_p50=st.median(durations) if durations else None,
         last_run_at=rfc3339(runs[0].ended_at_ms) if runs else "",
         last_error=next((job.error for job in runs if job.error), ""),

@@ -30,7 +30,8 @@ class Command:
     @property
     def source(self) -> str:
         """What jobs of this are known by: two with the same source are the same work."""
-        return " ".join(self.inputs)
+        chosen = (f"--{name}" if value is True else f"--{name}={value}" for name, value in sorted(self.options.items()))
+        return shlex.join(["ix", self.type, *self.inputs, *chosen])
 
 
 def parse_line(line: str) -> Command:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
-from pathlib import Path
 
 from qntx.errors import NoIngestScript, NotFound
-from qntx.host.ix.parser import ADDRESS, Command, parse_line
+from qntx.host.ix.inputs import existing
+from qntx.host.ix.parser import Command, parse_line
 from qntx.host.ix.scripts import Scripts
 from qntx.host.plugins.registry import Registry
 from qntx.host.plugins.router import route
@@ -40,7 +40,7 @@ class Router:
         return JobDraft(
             handler_name=f"{self._provider(script)}/{self._provider(script)}.script",
             payload_json=json.dumps(_payload(command, script)).encode(),
-            source=f"ix {command.type} {command.source}".rstrip(),
+            source=_source(command, version),
             timeout_seconds=TIMEOUT_SECONDS,
             grants=_grants(command, script),
         )
@@ -54,11 +54,11 @@ class Router:
         }
         announced = {name: full for name, full in announced.items() if name != "script" and not name.startswith("__")}
         if command.type in announced:
-            payload = {"input": command.source, "arguments": list(command.inputs), **_optional(command)}
+            payload = {"input": " ".join(command.inputs), "arguments": list(command.inputs), **_optional(command)}
             return JobDraft(
                 handler_name=announced[command.type],
                 payload_json=json.dumps(payload).encode(),
-                source=f"ix {command.type} {command.source}".rstrip(),
+                source=command.source,
                 timeout_seconds=TIMEOUT_SECONDS,
             )
         known = [script.name for script in await self._scripts.list()] + list(announced)
@@ -68,9 +68,13 @@ class Router:
         return route(script.glyph or "py", self._registry.providers(), self._default_provider)
 
 
+def _source(command: Command, version: int | None) -> str:
+    return command.source if version is None else f"{command.source} (version {version})"
+
+
 def _payload(command: Command, script: IngestScript) -> dict[str, object]:
     """`script_code`, `script_type` and `input` are what every python.script job has always had."""
-    inputs = [str(_existing(text) or text) for text in command.inputs]
+    inputs = [str(existing(text) or text) for text in command.inputs]
     return {
         "script_code": script.code,
         "script_type": script.name,
@@ -86,18 +90,8 @@ def _grants(command: Command, script: IngestScript) -> Grants:
     return Grants(
         network="network" in script.needs,
         subprocess="subprocess" in script.needs,
-        readable_paths=tuple(str(path) for path in map(_existing, command.inputs) if path),
+        readable_paths=tuple(str(path) for path in map(existing, command.inputs) if path),
     )
-
-
-def _existing(text: str) -> Path | None:
-    """The file or folder of this machine that is meant, links followed; None where there is none."""
-    if ADDRESS.match(text):
-        return None
-    try:
-        return Path(text).expanduser().resolve(strict=True)
-    except (OSError, RuntimeError, ValueError):
-        return None
 
 
 def _optional(command: Command) -> dict[str, object]:

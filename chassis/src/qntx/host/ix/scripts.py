@@ -18,6 +18,8 @@ from qntx.model.ingest import IngestScript
 CODE_BYTES_MAX = 512 * 1024
 LANGUAGE = "python"
 NEEDS = ("network", "subprocess")
+LOOKED_AT = 8
+"""Of the newest claims about a name: what a bounded store folded together carries no code and is passed over."""
 
 Bundled = Callable[[], Awaitable[Iterable[IngestScript]]]
 
@@ -62,25 +64,15 @@ class Scripts:
 
     async def list(self) -> list[IngestScript]:
         """The newest of each name that is in use, by name."""
-        found = {script.name: script for script in await self._bundled()}
-        settled: set[str] = set()
+        shelf = ingest.Shelf(await self._bundled())
         async for claim in self._store.stream(ingest.ALL_PUBLICATIONS):
-            name = ingest.name_of(claim)
-            if not name or name in settled:
-                continue
-            script = ingest.published(claim)
-            if script is not None:
-                found[name] = script
-            if script is not None or ingest.is_withdrawal(claim):
-                settled.add(name)
-        return [found[name] for name in sorted(found)]
+            shelf.take(claim)
+        return shelf.by_name()
 
     async def _newest(self, name: str) -> IngestScript | None:
-        for claim in await self._store.find(ingest.publications_of(name), limit=8):
-            if ingest.is_withdrawal(claim):
-                break
-            if (script := ingest.published(claim)) is not None:
-                return script
+        published = ingest.newest(await self._store.find(ingest.publications_of(name), limit=LOOKED_AT))
+        if published is not None:
+            return published
         return next((script for script in await self._bundled() if script.name == name), None)
 
     async def _of_version(self, name: str, version: int) -> IngestScript | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from qntx.errors import NotFound, PluginUnavailable
+from qntx.errors import ChassisError, NotFound, PluginUnavailable
 from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.host.pulse.api import Report
@@ -20,12 +23,21 @@ from qntx.wire.execution import result_from_proto
 
 OUTPUT_STAGES = {"stdout": "info", "stderr": "error"}
 LINE_CHARACTERS_MAX = 4000
+UNLIMITED_SECONDS = 366 * 86_400.0
+"""For a job without a timeout: a plugin that is told none takes its own."""
 
 
 class _JobRecord(msgspec.Struct):
     """What ExecuteJob answers as its result."""
 
     result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _IngestPayload(msgspec.Struct):
+    """What makes a job of a provider's `script` the run of an ingest script."""
+
+    script_code: str
+    script_type: str
 
 
 class PluginDispatcher:
@@ -48,17 +60,14 @@ class PluginDispatcher:
         name, _, handler = job.handler_name.partition("/")
         client = self._registry.get(name).reached()
         if client.streams:
-            return await self._watched(client, job, handler, report)
-        return _outcome(
-            await client.execute_job(
-                domain_pb2.ExecuteJobRequest(
-                    job_id=job.id,
-                    handler_name=handler,
-                    payload=job.payload_json,
-                    timeout_secs=round(job.timeout_seconds) or None,
-                )
-            )
+            return _named(job, await self._watched(client, job, handler, report))
+        request = domain_pb2.ExecuteJobRequest(
+            job_id=job.id,
+            handler_name=handler,
+            payload=job.payload_json,
+            timeout_secs=math.ceil(job.timeout_seconds or UNLIMITED_SECONDS),
         )
+        return _named(job, _outcome(await client.execute_job(request)))
 
     async def _watched(self, client: PluginClient, job: Job, handler: str, report: Report) -> JobOutcome:
         request = runtime_pb2.RunJobRequest(
@@ -67,22 +76,30 @@ class PluginDispatcher:
             execution_id=f"{job.id}.{job.attempts}",
             handler_name=handler,
             payload=job.payload_json,
-            timeout_seconds=job.timeout_seconds or None,
+            timeout_seconds=job.timeout_seconds or UNLIMITED_SECONDS,
             limits=_limits(job.grants),
         )
-        lines = _Lines(report)
-        async with aclosing(client.run_job(request)) as events:
-            async for event in events:
-                kind = event.WhichOneof("event")
-                if kind == "end":
-                    lines.close()
-                    result = result_from_proto(event.end)
-                    version = self._registry.get(client.name).metadata.version
-                    return JobOutcome(
-                        result.success, result.result_json, result.error, (_summary(result),), plugin_version=version
-                    )
-                lines.take(kind, getattr(event, kind))
-        raise PluginUnavailable(f"plugin {client.name!r} ended the run without saying how it ended")
+        try:
+            result = await _watch(client, request, _Lines(report))
+        except asyncio.CancelledError:
+            # A plugin lets a run that nobody watches go on for a moment, should its caller come back; nobody will.
+            with suppress(ChassisError):
+                await client.cancel(request.execution_id)
+            raise
+        version = self._registry.get(client.name).metadata.version
+        return JobOutcome(result.success, result.result_json, result.error, (_summary(result),), plugin_version=version)
+
+
+async def _watch(client: PluginClient, request: runtime_pb2.RunJobRequest, lines: _Lines) -> Result:
+    """How the run ended, its lines and progress reported on the way."""
+    async with aclosing(client.run_job(request)) as events:
+        async for event in events:
+            kind = event.WhichOneof("event")
+            if kind == "end":
+                lines.close()
+                return result_from_proto(event.end)
+            lines.take(kind, getattr(event, kind))
+    raise PluginUnavailable(f"plugin {client.name!r} ended the run without saying how it ended")
 
 
 class _Lines:
@@ -125,6 +142,17 @@ def _limits(grants: Grants) -> runtime_pb2.Limits:
 def _announces(plugin: Plugin, handler: str) -> bool:
     announced = plugin.announced
     return announced is not None and handler in announced.handler_names
+
+
+def _named(job: Job, outcome: JobOutcome) -> JobOutcome:
+    """The failure of an ingest script says whose it is."""
+    if outcome.success or not job.handler_name.endswith(".script"):
+        return outcome
+    try:
+        payload = msgspec.json.decode(job.payload_json, type=_IngestPayload)
+    except msgspec.MsgspecError:
+        return outcome
+    return replace(outcome, error=f"Script '{payload.script_type}' failed: {outcome.error}")
 
 
 def _summary(result: Result) -> LogLine:

@@ -5,11 +5,22 @@ Pure. A tick that was missed while nothing ran is made up for once, never in a b
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 from croniter import CroniterError, croniter
 
 from qntx.errors import InvalidRequest
+
+SINCE_LAST_RUN = re.compile(rb'"since"\s*:\s*"last_run"')
+"""In JSON text a quote within a string is written otherwise, so nothing but a member of an object looks like this."""
+
+
+def since_last_run(payload_json: bytes, last_run_at_ms: int) -> bytes:
+    """The payload with `"since": "last_run"` made that time; null where there was none, and all there is is wanted."""
+    last = datetime.fromtimestamp(last_run_at_ms / 1000, UTC).isoformat() if last_run_at_ms else None
+    return SINCE_LAST_RUN.sub(f'"since": {json.dumps(last)}'.encode(), payload_json)
 
 
 def check(interval_seconds: float, cron: str) -> None:

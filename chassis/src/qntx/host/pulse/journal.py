@@ -39,7 +39,7 @@ class Journal:
         def work(connection: sqlite3.Connection) -> Job:
             if known := tables.job(connection, job.id):
                 return known
-            if once_per_source and (active := tables.active_job(connection, job.handler_name, job.source)):
+            if once_per_source and (active := tables.active_job(connection, job)):
                 return active
             tables.insert_job(connection, job)
             return job

@@ -7,9 +7,10 @@ generation, so that whatever the dead one might still have written about them no
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from qntx.db.migrations import migrate
 from qntx.db.readers import Readers
 from qntx.db.sqlite import connect
 from qntx.db.writer import Writer
+from qntx.errors import NotFound
 from qntx.host.pulse import tables
 from qntx.host.pulse.api import Dispatcher
 from qntx.host.pulse.jobs import JobDesk
@@ -26,7 +28,7 @@ from qntx.host.pulse.journal import Journal
 from qntx.host.pulse.liveness import Liveness
 from qntx.host.pulse.queue import Queue
 from qntx.host.pulse.runner import Runner
-from qntx.host.pulse.schedules import ScheduleDesk
+from qntx.host.pulse.schedules import TICK_SECONDS, ScheduleDesk
 from qntx.model.job import Job, JobState
 
 RUNNING_MAX = 8
@@ -37,6 +39,10 @@ TAKE_OVER_PAGE = 1000
 KEEP_SECONDS = 30 * 24 * 3600.0
 """How long a job that ended is kept."""
 FORGET_PAGE = 500
+FORGET_SECONDS = 600.0
+AGAIN_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 def _now_ms() -> int:
@@ -108,13 +114,12 @@ class Pulse:
         self.schedules = ScheduleDesk(writer, self._readers, self.jobs, self._now_ms)
         await stack.enter_async_context(self._queue)
         stack.push_async_callback(self._runner.aclose)
-        for work in (self._take_over_forever(), self.schedules.tick_forever(), self._forget_forever()):
-            stack.push_async_callback(_end, asyncio.create_task(work))
-
-    async def _take_over_forever(self) -> None:
-        while True:
-            await self._take_over()
-            await asyncio.sleep(TAKE_OVER_SECONDS)
+        for work, every_seconds in (
+            (self._take_over, TAKE_OVER_SECONDS),
+            (self.schedules.tick, TICK_SECONDS),
+            (self._forget, FORGET_SECONDS),
+        ):
+            stack.push_async_callback(_end, asyncio.create_task(_for_ever(work, every_seconds)))
 
     async def _take_over(self) -> None:
         for executor, begun in (await self._queue.begun_elsewhere()).items():
@@ -128,16 +133,33 @@ class Pulse:
                 await self.jobs.put(job)
 
     async def _deliver_again(self, job_id: str, generation: int) -> None:
-        job = await self._journal.get(job_id)
+        try:
+            job = await self._journal.get(job_id)
+        except NotFound:  # ended long ago, and forgotten
+            return
         if job.generation == generation and job.state in {JobState.QUEUED, JobState.RUNNING}:
             again = await self._journal.put_back(job, waiting_for="the host that ran it ended; it starts over")
             if again is not None:
                 await self.jobs.put(again)
 
-    async def _forget_forever(self) -> None:
-        while True:
-            forgotten = await self._journal.forget(self._now_ms() - self._keep_ms, FORGET_PAGE)
-            await asyncio.sleep(0 if forgotten else 3600.0)
+    async def _forget(self) -> None:
+        while await self._journal.forget(self._now_ms() - self._keep_ms, FORGET_PAGE):
+            continue
+        # A delivery that is over means nothing any more: what became of the job is in its row.
+        while await self._queue.forget(FORGET_PAGE):
+            continue
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]], every_seconds: float) -> None:
+    """Whatever goes wrong once must not end what all jobs depend on."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed; it is tried again", work.__qualname__)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            await asyncio.sleep(every_seconds)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

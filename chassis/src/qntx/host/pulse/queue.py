@@ -21,6 +21,7 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflo
 
 NAME = "pulse"
 POLL_SECONDS = 0.1
+OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 PRIORITY_MIDDLE = 1 << 30
 """DBOS takes the lowest number first and wants it positive; ours is the other way round and may be negative."""
 
@@ -104,6 +105,12 @@ class Queue:
     async def drop(self, deliveries: list[tuple[str, int]]) -> None:
         """Forget these deliveries, whoever had begun them."""
         await DBOS.delete_workflows_async([f"{job_id}:{generation}" for job_id, generation in deliveries])
+
+    async def forget(self, limit: int) -> int:
+        """Delete what is left of deliveries that are over, at most that many; how many it was."""
+        over = await DBOS.list_workflows_async(status=list(OVER), name="deliver", limit=limit, load_input=False)
+        await DBOS.delete_workflows_async([status.workflow_id for status in over])
+        return len(over)
 
 
 def _prepare(path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from qntx.errors import ChassisError, NotFound, Unavailable
 from qntx.host.pulse.api import Dispatcher, Report
@@ -21,7 +23,12 @@ LOST_MAX = 20
 
 REPORT_SECONDS = 0.25
 
+OVERTIME_SECONDS = 1.0
+"""A plugin keeps a job's timeout itself and can say where its script was; only then is it stopped from here."""
+
 Publish = Callable[[Job], None]
+
+logger = logging.getLogger(__name__)
 
 
 class Runner:
@@ -50,14 +57,12 @@ class Runner:
             job = await self._journal.get(job_id)
             if job.generation != generation or job.state is not JobState.QUEUED:
                 return
-            if missing := self._dispatcher.missing(job.handler_name):
-                await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=missing))
-                return
-            async with self._slots.hold((-job.priority, job.created_at_ms)):
-                if self._closing:
-                    await self._journal.put_back(job)
-                else:
-                    await self._run(job_id, generation)
+            try:
+                await self._take(job)
+            except Exception as fault:
+                # A job that is neither run nor given back would be lost.
+                logger.exception("job %s could not be run", job_id)
+                await self._give_back(job, f"the host could not run it: {type(fault).__name__}: {fault}")
 
     def stop(self, job_id: str) -> None:
         """Stop its script now, if it runs here. Whoever calls has written down why."""
@@ -72,16 +77,29 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, job_id: str, generation: int) -> None:
-        job = await self._journal.begin(job_id, generation)
+    async def _take(self, job: Job) -> None:
+        if missing := self._dispatcher.missing(job.handler_name):
+            await self._give_back(job, missing)
+            return
+        async with self._slots.hold((-job.priority, job.created_at_ms)):
+            if self._closing:
+                await self._journal.put_back(job)
+            else:
+                await self._run(job)
+
+    async def _run(self, queued: Job) -> None:
+        job = await self._journal.begin(queued.id, queued.generation)
         if job is None:
             return
         self._publish(job)
         try:
             outcome = await self._outcome(job)
         except asyncio.CancelledError:
-            # Stopped by a person, and then put_back finds the job moved on; or the host ends.
-            await self._again(await self._journal.put_back(job))
+            if self._closing:
+                await self._journal.put_back(job)
+            else:
+                # Stopped by a person, and then the journal finds that the job has moved on; or its line was cut.
+                await self._lost(job, "the connection to its plugin was closed")
             return
         except Unavailable as lost:
             await self._lost(job, str(lost))
@@ -97,14 +115,18 @@ class Runner:
         if job.attempts > job.retry.attempts + LOST_MAX:
             self._tell(await self._journal.finish(job, outcome))
         else:
-            await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=why))
+            await self._give_back(job, why)
+
+    async def _give_back(self, job: Job, why: str) -> None:
+        await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=why))
 
     async def _outcome(self, job: Job) -> JobOutcome:
-        notebook = _Notebook(self._journal, job)
+        notebook = _Notebook(self._journal, job, self._publish)
+        deadline = job.timeout_seconds + OVERTIME_SECONDS if job.timeout_seconds else None
         run = asyncio.create_task(self._dispatcher.run(job, notebook.report), name=f"job {job.id}")
         self._running[job.id] = run
         try:
-            async with asyncio.timeout(job.timeout_seconds or None), notebook:
+            async with asyncio.timeout(deadline), notebook:
                 return await run
         except TimeoutError:
             return JobOutcome(False, error=f"stopped after its timeout of {job.timeout_seconds:g} s")
@@ -126,11 +148,12 @@ class Runner:
 
 
 class _Notebook:
-    """Collects what a running job tells and writes it down a few times a second."""
+    """Collects what a running job tells, and writes it down and publishes it a few times a second."""
 
-    def __init__(self, journal: Journal, job: Job) -> None:
+    def __init__(self, journal: Journal, job: Job, publish: Publish) -> None:
         self._journal = journal
         self._job = job
+        self._publish = publish
         self._lines: list[LogLine] = []
         self._progress: tuple[float, float | None, str] | None = None
         self.report = Report(progress=self._note_progress, log=self._lines.append)
@@ -157,3 +180,7 @@ class _Notebook:
             lines, self._lines[:] = tuple(self._lines), []
             progress, self._progress = self._progress, None
             await self._journal.report(self._job, lines, progress)
+            if progress is not None:
+                current, total, message = progress
+                told = replace(self._job, progress_current=current, progress_total=total, progress_message=message)
+                self._publish(told)

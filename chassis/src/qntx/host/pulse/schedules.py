@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sqlite3
@@ -89,11 +88,6 @@ class ScheduleDesk:
         for schedule in kept.values():
             await self.set_state(schedule.id, ScheduleState.DELETED)
 
-    async def tick_forever(self) -> None:
-        while True:
-            await self.tick()
-            await asyncio.sleep(TICK_SECONDS)
-
     async def tick(self) -> None:
         """Fire what is due: once each, however many ticks were missed."""
         now_ms = self._now_ms()
@@ -110,8 +104,11 @@ class ScheduleDesk:
         draft = await self.resolve(schedule.ats_code) if schedule.ats_code and self.resolve else None
         if draft is None:
             draft = JobDraft(schedule.handler_name, schedule.payload_json, source=schedule.source or schedule.id)
-        job = await self._jobs.enqueue(draft, once_per_source=True)
-        await self._change(schedule, {"last_run_at_ms": self._now_ms(), "last_job_id": job.id})
+        payload = due.since_last_run(draft.payload_json, schedule.last_run_at_ms)
+        job = await self._jobs.enqueue(replace(draft, payload_json=payload), once_per_source=True)
+        # A job that is still at it covers the time since it began, so the next one has to look back to there.
+        if job.id != schedule.last_job_id:
+            await self._change(schedule, {"last_run_at_ms": self._now_ms(), "last_job_id": job.id})
         return job
 
     async def _claim(self, schedule: Schedule, next_run_at_ms: int) -> bool:

@@ -73,7 +73,7 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> None:
         *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
         *(job.started_at_ms, job.ended_at_ms, job.attempts, job.generation, job.progress_current, job.progress_total),
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
-        *(job.plugin_version, json.dumps(asdict(job.grants))),
+        *(job.plugin_version, _grants(job)),
     )
     connection.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
@@ -83,11 +83,12 @@ def job(connection: sqlite3.Connection, job_id: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def active_job(connection: sqlite3.Connection, handler_name: str, source: str) -> Job | None:
+def active_job(connection: sqlite3.Connection, new: Job) -> Job | None:
+    """The job that is this work already. One with other grants is not: a script can name any source."""
     row = connection.execute(
-        f"SELECT {JOB_COLUMNS} FROM job WHERE source = ? AND handler_name = ? "
+        f"SELECT {JOB_COLUMNS} FROM job WHERE source = ? AND handler_name = ? AND grants_json = ? "
         "AND state IN ('queued', 'running', 'paused') ORDER BY created_at_ms LIMIT 1",
-        (source, handler_name),
+        (new.source, new.handler_name, _grants(new)),
     ).fetchone()
     return None if row is None else _job(row)
 
@@ -194,6 +195,10 @@ def _conditions(wanted: JobFilter) -> tuple[list[str], list[str]]:
         conditions.append("(source = ? OR substr(source, 1, length(?)) = ?)")
         values += [f"ix {wanted.ingested_by}", f"ix {wanted.ingested_by} ", f"ix {wanted.ingested_by} "]
     return conditions, values
+
+
+def _grants(job: Job) -> str:
+    return json.dumps(asdict(job.grants))
 
 
 def _marks(count: int) -> str:

@@ -39,7 +39,7 @@ class QueueService:
 
     async def Enqueue(self, request: pb.EnqueueRequest, context: Context) -> pb.EnqueueResponse:
         async def work() -> pb.EnqueueResponse:
-            job = await self._jobs.enqueue(_draft(_given(request)))
+            job = await self._jobs.enqueue(_draft(_given(request)), once_per_source=True)
             return pb.EnqueueResponse(success=True, job_id=job.id)
 
         return await self._answered(request.auth_token, work, pb.EnqueueResponse)

@@ -46,11 +46,16 @@ class NodeKey:
 
 def verify(attestation: Attestation) -> bool:
     """Whether the signer it names has signed exactly this. An unsigned one is not."""
-    public = public_key(attestation.signer_did)
-    if public is None or not attestation.signature:
+    return has_signed(attestation.signer_did, signed_text(attestation), attestation.signature)
+
+
+def has_signed(did: str, message: bytes, signature: bytes) -> bool:
+    """Whether the key of that did:key has signed exactly this."""
+    public = public_key(did)
+    if public is None or not signature:
         return False
     try:
-        VerifyKey(public).verify(signed_text(attestation), attestation.signature)
+        VerifyKey(public).verify(message, signature)
     except (BadSignatureError, ValueError):
         return False
     return True

@@ -101,9 +101,20 @@ def _build_tree(paths: Sequence[str], *, drop: bool) -> None:
     for path, descriptor in devices.items():
         _bind(descriptor, base + path, read_only=False)
     _furnish(base, paths)
+    if drop:
+        _give_away(base, [*opened, *devices])
     os.mkdir(base + HOST)
     kernel.pivot_root(base, base + HOST)
     os.chdir("/")
+
+
+def _give_away(base: str, paths: Sequence[str]) -> None:
+    """The folders that lead to these paths: a worker that adds a path of its own beside them has to reach it."""
+    folders = {os.path.dirname(path) for path in paths}
+    while folders - {"/"}:
+        for folder in folders:
+            os.chown(base + folder, NOBODY, NOBODY)
+        folders = {os.path.dirname(folder) for folder in folders}
 
 
 def _shown(paths: Sequence[str]) -> list[str]:
