@@ -211,8 +211,8 @@ async def test_hundreds_of_runs_mixed_with_kills_leave_everything_flat(home, exe
 
         await until(lambda: pool.describe()["idle_workers"] == 8)
         await until(lambda: (len(os.listdir("/proc/self/fd")), len(marked(mark))) <= before)
-        scratch = Path(pool._scratch.path)
-        await until(lambda: sum(len(list(tier.iterdir())) for tier in scratch.iterdir() if tier.is_dir()) <= 9)
+        scratch = Path(pool._scratch.name)
+        await until(lambda: sum(len(list(tier.iterdir())) for tier in scratch.iterdir()) <= 9)
 
 
 async def test_a_library_that_starts_threads_is_imported_by_each_run_instead(home, execution, tmp_path):
