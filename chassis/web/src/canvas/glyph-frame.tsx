@@ -1,0 +1,73 @@
+/** What every glyph has around it: its name, its handles to move, resize and meld it, and the way out. */
+
+import type { ComponentChildren } from "preact";
+import type { Glyph } from "../api/shapes";
+import { IconButton } from "../ui/button";
+import { Icon } from "../ui/icons";
+import { drag } from "./drag";
+import { change, glyph as known, move, remove } from "./glyphs";
+import { MeldPort } from "./meld-port";
+import { GRID } from "./place";
+
+interface GlyphFrameProps {
+  glyph: Glyph;
+  actions: ComponentChildren;
+  state: string;
+  children: ComponentChildren;
+}
+
+const STEPS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps) {
+  const { id, x, y, width, height, symbol, title } = glyph;
+  const name = title || symbol;
+  const source = glyph.fed_by ? known(glyph.fed_by)?.value : undefined;
+  const dragged = (event: PointerEvent) => {
+    if ((event.target as Element).closest("button:not(.grip), input")) return;
+    drag(event, { moved: (dx, dy) => move(id, { x: x + dx, y: y + dy }) });
+  };
+  const resized = (event: PointerEvent) => {
+    event.preventDefault();
+    drag(event, { moved: (dx, dy) => move(id, { width: width + dx, height: height + dy }) });
+  };
+  const stepped = (event: KeyboardEvent, by: (dx: number, dy: number) => void) => {
+    const step = STEPS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    by(step[0] * GRID * 2, step[1] * GRID * 2);
+  };
+  return (
+    <article class={`glyph ${state}`} data-glyph={id} data-kind={symbol} aria-label={`${name} glyph`}
+      style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}>
+      <header onPointerDown={dragged}>
+        <button type="button" class="grip" aria-label={`Move ${name}`} title="Drag, or use the arrow keys"
+          onKeyDown={(event) => stepped(event, (dx, dy) => move(id, { x: x + dx, y: y + dy }))}>
+          <Icon name="grip" />
+        </button>
+        <span class="kind">{symbol}</span>
+        <input class="title" value={title} placeholder="untitled" aria-label={`Title of ${name}`} spellcheck={false}
+          onChange={(event) => change(id, { title: event.currentTarget.value.trim() })}
+          onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
+        <span class="actions">{actions}</span>
+        <IconButton icon="close" label={`Remove ${name}`} onClick={() => void remove(id)} />
+      </header>
+      {source && (
+        <p class="fed-by">
+          <Icon name="meld" /> upstream is what <b>{source.title || source.symbol}</b> answers
+          <button type="button" class="link" onClick={() => change(id, { fed_by: "" })}>unmeld</button>
+        </p>
+      )}
+      <div class="glyph-body">{children}</div>
+      <MeldPort glyph={glyph} />
+      <button type="button" class="resize" aria-label={`Resize ${name}`} title="Drag, or use the arrow keys" onPointerDown={resized}
+        onKeyDown={(event) => stepped(event, (dx, dy) => move(id, { width: width + dx, height: height + dy }))}>
+        <Icon name="resize" />
+      </button>
+    </article>
+  );
+} // prettier-ignore

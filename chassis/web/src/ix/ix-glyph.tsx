@@ -1,0 +1,115 @@
+/** An ix glyph: a line that says what to ingest, and how far that is. */
+
+import { useSignal, type Signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ask, path, reason, Refusal } from "../api/client";
+import type { Glyph, Job, Script } from "../api/shapes";
+import { reveal } from "../canvas/canvas";
+import { GlyphFrame } from "../canvas/glyph-frame";
+import { change, flush, glyphs, place } from "../canvas/glyphs";
+import { fedBy } from "../canvas/meld";
+import { active, follow, type Followed } from "../panels/job-follow";
+import { start } from "../python/run";
+import { INGEST } from "../python/templates";
+import { complain } from "../shell/notices";
+import { IconButton } from "../ui/button";
+import { JobView } from "./job-view";
+import { typed, written } from "./line";
+import { LineField } from "./line-field";
+import { ScriptEditor } from "./script-editor";
+
+const WIDTH_WITH_EDITOR = 960;
+const HEIGHT_WITH_EDITOR = 520;
+
+interface Wrong {
+  text: string;
+  /** The type there is no script of. */
+  missing: string;
+}
+
+export function IxGlyph({ glyph }: { glyph: Glyph }) {
+  const scripts = useSignal<Script[]>([]);
+  const jobId = useSignal("");
+  const followed = useSignal<Signal<Followed> | null>(null);
+  const wrong = useSignal<Wrong | null>(null);
+  const editing = useSignal("");
+
+  const reload = () => ask<Script[]>("GET", "/api/scripts").then((all) => (scripts.value = all)).catch((error: unknown) => complain(reason(error)));
+  useEffect(() => {
+    void reload();
+    void ask<{ result: { job_id: string } | null }>("GET", path`/api/canvas/${glyph.id}/result`).then(({ result }) => {
+      if (result && !jobId.value) jobId.value = result.job_id;
+    });
+  }, []); // prettier-ignore
+  useEffect(() => {
+    if (!jobId.value) return;
+    const [shown, end] = follow(jobId.value);
+    followed.value = shown;
+    return end;
+  }, [jobId.value]);
+
+  const job = followed.value?.value.job ?? null;
+  const going = job !== null && active(job);
+  useFeeding(glyph.id, job);
+
+  const run = async () => {
+    wrong.value = null;
+    if (!typed(glyph.content)) return;
+    try {
+      const queued = await ask<Job>("POST", "/api/ix", { line: written(glyph.content) });
+      jobId.value = queued.id;
+      await flush(glyph.id);
+      await ask("PUT", path`/api/canvas/${glyph.id}/result`, { result: { job_id: queued.id } });
+    } catch (error) {
+      const missing = error instanceof Refusal && error.status === 404 ? typed(glyph.content) : "";
+      wrong.value = { text: reason(error), missing };
+    }
+  };
+  const create = (name: string) => reveal(place("py", { title: name, content: INGEST(name) }).id);
+  const edit = () => {
+    editing.value = editing.value ? "" : typed(glyph.content);
+    if (editing.value) change(glyph.id, { width: Math.max(glyph.width, WIDTH_WITH_EDITOR), height: Math.max(glyph.height, HEIGHT_WITH_EDITOR) });
+  }; // prettier-ignore
+
+  const known = scripts.value.some((script) => script.name === typed(glyph.content));
+  const actions = (
+    <>
+      <IconButton icon="pencil" label={`Edit the script of ${typed(glyph.content) || "this type"}`} disabled={!known && !editing.value}
+        pressed={editing.value !== ""} onClick={edit} />
+      {going
+        ? <IconButton icon="stop" label="Cancel" class="stop" onClick={() => void ask("POST", path`/api/pulse/jobs/${job.id}/cancel`).catch((error: unknown) => complain(reason(error)))} />
+        : <IconButton icon="run" label="Ingest" shortcut="Enter" class="run" onClick={() => void run()} />}
+    </>
+  ); // prettier-ignore
+  return (
+    <GlyphFrame glyph={glyph} actions={actions} state={going ? "running" : job ? (job.status === "completed" ? "ok" : "failed") : ""}>
+      <div class={`ix ${editing.value ? "editing" : ""}`}>
+        <div class="ix-main">
+          <LineField line={glyph.content} scripts={scripts.value} changed={(content) => change(glyph.id, { content })} run={() => void run()} />
+          {wrong.value && (
+            <p class="refusal wrong" role="alert">
+              {wrong.value.text}{" "}
+              {wrong.value.missing && <button type="button" class="link" onClick={() => create(wrong.value!.missing)}>Create one</button>}
+            </p>
+          )}
+          {job && !wrong.value && <JobView job={job} lines={followed.value!.value.lines} />}
+          {!job && !wrong.value && <p class="muted ix-hint">Type what to ingest and press Enter. Types are suggested as you type.</p>}
+        </div>
+        {editing.value && <ScriptEditor key={editing.value} name={editing.value} saved={() => void reload()} />}
+      </div>
+    </GlyphFrame>
+  );
+} // prettier-ignore
+
+/** What the job answered goes on to whoever is melded, once, when it ends while the page is open. */
+function useFeeding(id: string, job: Job | null): void {
+  const ran = useSignal("");
+  useEffect(() => {
+    if (!job) return;
+    if (active(job)) ran.value = job.id;
+    else if (ran.value === job.id && job.status === "completed") {
+      ran.value = "";
+      for (const next of fedBy(glyphs(), id)) void start(next, job.result);
+    }
+  }, [job?.id, job?.status]);
+}

@@ -1,0 +1,26 @@
+/** How far an ingestion is, what it said, and what it answered. */
+
+import type { Job, JobLine } from "../api/shapes";
+import { active } from "../panels/job-follow";
+import { JobLog } from "../panels/job-log";
+import { Value } from "../results/value";
+import { ProgressBar } from "../ui/progress";
+import { Status } from "../ui/status";
+import { Time } from "../ui/time";
+
+export function JobView({ job, lines }: { job: Job; lines: JobLine[] }) {
+  const going = active(job);
+  return (
+    <div class="job-view">
+      <p class="job-head">
+        <Status of={job.status} /> <a href={`#/jobs/${encodeURIComponent(job.id)}`}>{job.source || job.handler_name}</a>{" "}
+        <span class="muted"><Time at={job.completed_at || job.started_at || job.created_at} /></span>
+      </p>
+      {going && <ProgressBar progress={job.progress} />}
+      {job.waiting_for && <p class="muted">Waits for {job.waiting_for}.</p>}
+      {job.error && <pre class="text wrong">{job.error.trimEnd()}</pre>}
+      {lines.length > 0 && <JobLog lines={lines} />}
+      {!going && <Value value={job.result} />}
+    </div>
+  );
+} // prettier-ignore

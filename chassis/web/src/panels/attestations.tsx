@@ -1,0 +1,100 @@
+/** Attestations: filtered, followed as they come, each with its details. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { reason, send } from "../api/client";
+import { lines } from "../api/stream";
+import type { Attestation } from "../api/shapes";
+import { chosen, go } from "../shell/route";
+import { Empty } from "../ui/empty";
+import { Time } from "../ui/time";
+import { VirtualList } from "../ui/virtual-list";
+import { AttestationDetail } from "./attestation-detail";
+import { EVERYTHING, FIELDS, query, type Wanted } from "./attestation-filter";
+import { Panel } from "./panel";
+
+const LIMIT = 10_000;
+const SETTLE_MS = 250;
+const CHUNK = 500;
+
+export function Attestations() {
+  const wanted = useSignal<Wanted>(EVERYTHING);
+  const following = useSignal(true);
+  const found = useSignal<Attestation[]>([]);
+  const wrong = useSignal("");
+  const loaded = useSignal(false);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const read = async () => {
+      wrong.value = "";
+      const response = await send("GET", `/api/attestations?${query(wanted.value, { limit: String(LIMIT) })}`, undefined, { accept: "application/x-ndjson", signal: stop.signal });
+      const all: Attestation[] = [];
+      for await (const line of lines(response)) {
+        all.push(JSON.parse(line) as Attestation);
+        if (all.length % CHUNK === 0) found.value = [...all];
+      }
+      found.value = all;
+      loaded.value = true;
+    };
+    const due = window.setTimeout(() => read().catch((error: unknown) => stop.signal.aborted || (wrong.value = reason(error))), loaded.value ? SETTLE_MS : 0);
+    return () => {
+      window.clearTimeout(due);
+      stop.abort();
+    };
+  }, [wanted.value]); // prettier-ignore
+
+  useEffect(() => {
+    if (!following.value) return;
+    const source = new EventSource(`/api/events?${query(wanted.value, { kinds: "attestation" })}`);
+    source.addEventListener("attestation", (event) => {
+      const arrived = JSON.parse((event as MessageEvent<string>).data) as Attestation;
+      if (!found.value.some((each) => each.id === arrived.id)) found.value = [arrived, ...found.value].slice(0, LIMIT);
+    });
+    return () => source.close();
+  }, [following.value, wanted.value]);
+
+  const controls = (
+    <label class="check">
+      <input type="checkbox" checked={following.value} onChange={(event) => (following.value = event.currentTarget.checked)} /> Follow
+    </label>
+  ); // prettier-ignore
+  const filter = (
+    <form class="filter" role="search" aria-label="Filter attestations" onSubmit={(event) => event.preventDefault()}>
+      {FIELDS.map((field) => (
+        <input key={field} type="search" aria-label={field} placeholder={field === "since" ? "since: 3 days ago" : field} value={wanted.value[field]}
+          onInput={(event) => (wanted.value = { ...wanted.value, [field]: event.currentTarget.value })} />
+      ))}
+    </form>
+  ); // prettier-ignore
+  const list = (
+    <>
+      {filter}
+      {wrong.value && <p class="wrong pad">{wrong.value}</p>}
+      {loaded.value && found.value.length === 0 && !wrong.value ? (
+        <Empty icon="attestations" title="No attestation matches">
+          <p>Scripts make them with <code>attest(subjects, predicates)</code>. Terms are whole; several are separated by commas.</p>
+        </Empty>
+      ) : (
+        <VirtualList items={found.value} label="Attestations" rowHeight={56} keyOf={(each) => each.id} chosen={chosen.value}
+          choose={(each) => go("attestations", each.id)} row={(each) => <Row attestation={each} />} />
+      )}
+    </>
+  ); // prettier-ignore
+  const count = found.value.length;
+  const note = loaded.value && (count === LIMIT ? `the latest ${LIMIT.toLocaleString()}` : count.toLocaleString());
+  const detail = chosen.value && <AttestationDetail key={chosen.value} id={chosen.value} find={(changed) => (wanted.value = { ...EVERYTHING, ...changed })} />;
+  return <Panel title="Attestations" note={note} controls={controls} list={list} detail={detail} />;
+}
+
+function Row({ attestation: { subjects, predicates, contexts, timestamp } }: { attestation: Attestation }) {
+  return (
+    <>
+      <span class="row-main">
+        <b>{subjects.join(", ")}</b>
+        <span class="one-line"><span class="predicate">{predicates.join(", ")}</span> <span class="muted">{contexts.join(", ")}</span></span>
+      </span>
+      <span class="row-side"><span class="muted"><Time at={timestamp} /></span></span>
+    </>
+  );
+} // prettier-ignore

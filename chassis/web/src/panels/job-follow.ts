@@ -1,0 +1,39 @@
+/** One job and its log, kept up to date while somebody looks. */
+
+import { signal, type Signal } from "@preact/signals";
+import { ask, path } from "../api/client";
+import { on } from "../api/live";
+import type { Job, JobLine } from "../api/shapes";
+
+export interface Followed {
+  job: Job | null;
+  lines: JobLine[];
+}
+
+/** Returns the signal, and what ends the following. */
+export function follow(id: string): [Signal<Followed>, () => void] {
+  const shown = signal<Followed>({ job: null, lines: [] });
+  let reading: Promise<void> = Promise.resolve();
+  const readLines = () => {
+    reading = reading.then(async () => {
+      const after = shown.value.lines.at(-1)?.number ?? 0;
+      const more = await ask<JobLine[]>("GET", path`/api/pulse/jobs/${id}/logs?after=${after}`);
+      if (more.length) shown.value = { ...shown.value, lines: [...shown.value.lines, ...more] };
+    }).catch(() => undefined);
+  }; // prettier-ignore
+  const readJob = async () => {
+    shown.value = { ...shown.value, job: await ask<Job>("GET", path`/api/pulse/jobs/${id}`) };
+  };
+  void readJob().catch(() => undefined);
+  readLines();
+  const end = on<Job>("job", (job) => {
+    if (job.id !== id) return;
+    shown.value = { ...shown.value, job };
+    readLines();
+  });
+  return [shown, end];
+}
+
+export function active(job: Job): boolean {
+  return job.status === "queued" || job.status === "running" || job.status === "paused";
+}

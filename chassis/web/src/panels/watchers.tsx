@@ -1,0 +1,81 @@
+/** Watchers and schedules: what sets work off by itself. */
+
+import { ask, reason } from "../api/client";
+import type { Schedule, Watcher } from "../api/shapes";
+import { complain } from "../shell/notices";
+import { chosen, go } from "../shell/route";
+import { Button, IconButton } from "../ui/button";
+import { Empty } from "../ui/empty";
+import { Status } from "../ui/status";
+import { duration, Time } from "../ui/time";
+import { useAsked } from "./loading";
+import { Panel } from "./panel";
+import { WatcherDetail } from "./watcher-detail";
+
+export function Watchers() {
+  const watchers = useAsked(() => ask<Watcher[]>("GET", "/api/watchers"), [], ["firing", "plugin"]);
+  const schedules = useAsked(() => ask<{ jobs: Schedule[] }>("GET", "/api/pulse/schedules"), [], ["job", "plugin"]);
+  const own = (watchers.value.value ?? []).filter((watcher) => !watcher.id.endsWith("handler-reload"));
+  const timed = schedules.value.value?.jobs ?? [];
+  const loaded = watchers.value.value && schedules.value.value;
+  const wrong = watchers.wrong.value || schedules.wrong.value;
+  const list = (
+    <div class="pad scroll">
+      {wrong && <p class="wrong">{wrong}</p>}
+      {loaded && own.length + timed.length === 0 && (
+        <Empty icon="watchers" title="Nothing is watched or scheduled">
+          <p>Handlers declare watchers with <code>@watch("predicate")</code> and schedules with <code>@schedule(every="1h")</code>.</p>
+        </Empty>
+      )}
+      {own.length > 0 && <h2>Watchers</h2>}
+      <ul class="cards">
+        {own.map((watcher) => (
+          <li key={watcher.id}>
+            <button type="button" class="card" aria-current={chosen.value === watcher.id} onClick={() => go("watchers", watcher.id)}>
+              <span class="row-main"><b>{watcher.name || watcher.id}</b><span class="muted one-line">{wanted(watcher)}</span></span>
+              <span class="row-side">
+                <Status of={watcher.enabled ? "enabled" : "disabled"} />
+                <span class={watcher.error_count ? "wrong" : "muted"}>{watcher.fire_count} fired{watcher.error_count ? `, ${watcher.error_count} errors` : ""}</span>
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {timed.length > 0 && <h2>Schedules</h2>}
+      <ul class="cards">{timed.map((schedule) => <ScheduleCard key={schedule.id} schedule={schedule} changed={schedules.again} />)}</ul>
+    </div>
+  );
+  return <Panel title="Watchers and schedules" list={list}
+    detail={chosen.value && <WatcherDetail key={chosen.value} id={chosen.value} changed={watchers.again} />} />;
+} // prettier-ignore
+
+export function wanted(watcher: Watcher): string {
+  const { subjects, predicates, contexts, actors } = watcher;
+  const terms = { subjects, predicates, contexts, actors };
+  const told = Object.entries(terms).filter(([, texts]) => texts.length > 0).map(([name, texts]) => `${name} ${texts.join(", ")}`);
+  return told.join(" · ") || "everything";
+} // prettier-ignore
+
+function ScheduleCard({ schedule, changed }: { schedule: Schedule; changed: () => void }) {
+  const act = async (work: Promise<unknown>) => {
+    await work.catch((error: unknown) => complain(reason(error)));
+    changed();
+  };
+  const set = (state: string) => void act(ask("PATCH", `/api/pulse/schedules/${schedule.id}`, { state }));
+  const paused = schedule.state === "paused";
+  const every = schedule.cron || `every ${duration(schedule.interval_seconds * 1000)}`;
+  return (
+    <li class="card">
+      <span class="row-main">
+        <b>{schedule.ats_code || schedule.handler_name}</b>
+        <span class="muted one-line">{every} · {paused ? "paused" : <>next <Time at={schedule.next_run_at} /></>} · last <Time at={schedule.last_run_at} /></span>
+      </span>
+      <span class="row-actions">
+        <Status of={schedule.state} />
+        <Button onClick={() => void act(ask("POST", `/api/pulse/schedules/${schedule.id}/trigger`))}>Run now</Button>
+        <IconButton icon={paused ? "run" : "pause"} label={paused ? "Resume" : "Pause"} onClick={() => set(paused ? "active" : "paused")} />
+        <IconButton icon="trash" label="Delete schedule" onClick={() => void act(ask("DELETE", `/api/pulse/schedules/${schedule.id}`))} />
+      </span>
+    </li>
+  );
+} // prettier-ignore

@@ -1,0 +1,70 @@
+/** What a run said and answered, from its first line of output to its result. */
+
+import { useEffect, useRef } from "preact/hooks";
+import { change } from "../canvas/glyphs";
+import { copy } from "../results/download";
+import { BundleView } from "../results/bundle";
+import { Value } from "../results/value";
+import { Button, IconButton } from "../ui/button";
+import { ProgressBar } from "../ui/progress";
+import type { Part } from "./output";
+import { start, type Run } from "./run";
+
+const NEAR_END_PX = 40;
+
+export function AnswerView({ id, run }: { id: string; run: Run }) {
+  const box = useRef<HTMLDivElement>(null);
+  const follow = useRef(true);
+  const { parts, answer, progress, refusal, state } = run;
+  useEffect(() => {
+    if (state === "running" && follow.current) box.current!.scrollTop = box.current!.scrollHeight;
+  });
+  const going = state === "running" || state === "waiting";
+  const silent = answer?.success && parts.length === 0 && (answer.result === null || answer.result === undefined);
+  return (
+    <div class="answer" ref={box} tabIndex={0} role="region" aria-label="Output" aria-busy={going}
+      onScroll={({ currentTarget: at }) => (follow.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX)}>
+      {going && progress && <ProgressBar progress={progress} />}
+      {parts.map((part, position) => <PartView key={position} part={part} />)}
+      {answer?.truncated && <p class="muted">More was printed than is kept.</p>}
+      {refusal && <p class="refusal wrong" role="alert">{refusal}</p>}
+      {answer?.error && <Failed id={id} error={answer.error} glyphs={answer.try_glyphs ?? []} />}
+      {answer && shows(answer.result, parts) && <Value key={run.executionId} value={answer.result} />}
+      {silent && <p class="muted">Done. It printed nothing and answered nothing.</p>}
+    </div>
+  );
+} // prettier-ignore
+
+/** What was displayed already is not shown again as the result. */
+function shows(result: unknown, parts: Part[]): boolean {
+  return !(typeof result === "string" && result.startsWith("<") && parts.some((part) => part.kind === "display"));
+}
+
+function PartView({ part }: { part: Part }) {
+  if (part.kind === "display") return <BundleView bundle={part.bundle} />;
+  if (part.kind !== "log") return <pre class={`text ${part.kind}`}>{part.text}</pre>;
+  const fields = Object.entries(part.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return (
+    <p class={`log-line ${part.level}`}>
+      <span class="log-level">{part.level}</span> {part.message} <span class="muted">{fields.join(" ")}</span>
+    </p>
+  );
+}
+
+function Failed({ id, error, glyphs }: { id: string; error: string; glyphs: string[] }) {
+  const elsewhere = (symbol: string) => {
+    change(id, { symbol });
+    void start(id);
+  };
+  return (
+    <div class="failed" role="alert">
+      <pre class="text">{error.trimEnd()}</pre>
+      <div class="failed-actions">
+        {glyphs.map((symbol) => (
+          <Button key={symbol} icon="run" onClick={() => elsewhere(symbol)}>run with {symbol}</Button>
+        ))}
+        <IconButton icon="copy" label="Copy error" onClick={() => void copy(error)} />
+      </div>
+    </div>
+  );
+} // prettier-ignore

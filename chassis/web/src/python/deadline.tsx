@@ -1,0 +1,35 @@
+/** The deadline of a glyph's runs. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Glyph } from "../api/shapes";
+import { change } from "../canvas/glyphs";
+import { IconButton } from "../ui/button";
+
+const SECONDS_MAX = 86_400;
+
+export function Deadline({ glyph }: { glyph: Glyph }) {
+  const open = useSignal(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (open.value) field.current?.select();
+  }, [open.value]);
+  const set = glyph.timeout_seconds;
+  if (!open.value) {
+    const label = set ? `Deadline: ${set} s` : "Deadline: the variant's own";
+    return <IconButton icon="clock" label={label} pressed={set !== null} onClick={() => (open.value = true)} />;
+  }
+  return (
+    <label class="deadline">
+      <span class="sr">Deadline in seconds; empty for the variant's own</span>
+      <input ref={field} type="number" min={1} max={SECONDS_MAX} step="any" placeholder="auto" value={set ?? ""}
+        onChange={(event) => {
+          const seconds = event.currentTarget.valueAsNumber;
+          change(glyph.id, { timeout_seconds: seconds > 0 ? Math.min(seconds, SECONDS_MAX) : null });
+        }}
+        onBlur={() => (open.value = false)}
+        onKeyDown={(event) => (event.key === "Enter" || event.key === "Escape") && event.currentTarget.blur()} />
+      <span aria-hidden="true">s</span>
+    </label>
+  );
+} // prettier-ignore

@@ -1,0 +1,128 @@
+/** The editor: CodeMirror with Python, what a script may call, and the line that failed. */
+
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { globalCompletion, localCompletionSource, python, pythonLanguage } from "@codemirror/lang-python";
+import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { EditorState, StateEffect, StateField, type Extension } from "@codemirror/state";
+import {
+  Decoration,
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  hoverTooltip,
+  keymap,
+  lineNumbers,
+  placeholder,
+  type DecorationSet,
+} from "@codemirror/view";
+import { colours, theme } from "./colours";
+import { described, names } from "./names";
+import type { Failure } from "./traceback";
+
+export interface Writing {
+  text: string;
+  label: string;
+  hint?: string;
+  readOnly?: boolean;
+  changed?: (text: string) => void;
+  run?: () => void;
+}
+
+const markFailed = StateEffect.define<number | null>();
+
+const failedLine = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    for (const effect of transaction.effects) {
+      if (!effect.is(markFailed)) continue;
+      return effect.value === null
+        ? Decoration.none
+        : Decoration.set(Decoration.line({ class: "cm-failed" }).range(effect.value));
+    }
+    // What is being mended is not wrong any more.
+    return transaction.docChanged ? Decoration.none : marks.map(transaction.changes);
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+export function open(parent: HTMLElement, writing: Writing): EditorView {
+  const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.nonce ?? "";
+  const state = EditorState.create({ doc: writing.text, extensions: [EditorView.cspNonce.of(nonce), ...setUp(writing)] });
+  return new EditorView({ state, parent });
+}
+
+export function mark(view: EditorView, failure: Failure | null): void {
+  const line = failure && failure.line <= view.state.doc.lines ? view.state.doc.line(failure.line) : null;
+  const indent = line ? line.text.length - line.text.trimStart().length : 0;
+  const found = line && failure
+    ? [{ from: line.from + indent, to: line.to, severity: "error" as const, message: failure.message }]
+    : [];
+  view.dispatch(setDiagnostics(view.state, found));
+  view.dispatch({ effects: markFailed.of(line ? line.from : null) });
+}
+
+export function replace(view: EditorView, text: string): void {
+  if (view.state.doc.toString() === text) return;
+  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+}
+
+function setUp(writing: Writing): Extension[] {
+  const run = writing.run;
+  return [
+    keymap.of(run ? [{ key: "Ctrl-Enter", mac: "Cmd-Enter", run: () => (run(), true), preventDefault: true }] : []),
+    lineNumbers(),
+    history(),
+    drawSelection(),
+    indentOnInput(),
+    indentUnit.of("    "),
+    bracketMatching(),
+    closeBrackets(),
+    highlightActiveLine(),
+    highlightSelectionMatches(),
+    search({ top: true }),
+    python(),
+    pythonLanguage.data.of({ autocomplete: localCompletionSource }),
+    pythonLanguage.data.of({ autocomplete: globalCompletion }),
+    pythonLanguage.data.of({ autocomplete: scriptNames }),
+    autocompletion({ icons: false }),
+    hoverTooltip(nameUnderPointer),
+    failedLine,
+    lintGutter(),
+    syntaxHighlighting(colours),
+    theme,
+    // Escape and then Tab leaves the editor, for those who have no mouse.
+    keymap.of([...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, indentWithTab, ...defaultKeymap]),
+    EditorView.contentAttributes.of({ "aria-label": writing.label }),
+    EditorState.readOnly.of(writing.readOnly ?? false),
+    placeholder(writing.hint ?? ""),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) writing.changed?.(update.state.doc.toString());
+    }),
+  ];
+}
+
+async function scriptNames(context: CompletionContext): Promise<CompletionResult | null> {
+  const word = context.matchBefore(/[\w]+$/);
+  if (!word && !context.explicit) return null;
+  const before = context.state.sliceDoc(Math.max(0, (word?.from ?? context.pos) - 1), word?.from ?? context.pos);
+  if (before === ".") return null;
+  const options = [...(await names()).values()].map((name) => ({
+    label: name.name,
+    type: name.kind === "function" ? "function" : "variable",
+    detail: "qntx",
+    boost: 20,
+    info: () => described(name),
+  }));
+  return { from: word?.from ?? context.pos, options, validFor: /^\w*$/ };
+}
+
+async function nameUnderPointer(view: EditorView, position: number) {
+  const word = view.state.wordAt(position);
+  const name = word && (await names()).get(view.state.sliceDoc(word.from, word.to));
+  if (!word || !name || view.state.sliceDoc(word.from - 1, word.from) === ".") return null;
+  return { pos: word.from, end: word.to, above: true, create: () => ({ dom: described(name) }) };
+}

@@ -1,0 +1,31 @@
+/** A question that stands before everything else, in the browser's own dialog: it keeps the focus, Escape leaves. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { IconButton } from "./button";
+
+interface DialogProps {
+  title: string;
+  close: () => void;
+  children: ComponentChildren;
+  wide?: boolean;
+}
+
+export function Dialog({ title, close, children, wide }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current!.showModal();
+    return () => before instanceof HTMLElement && before.focus();
+  }, []);
+  const outside = (event: MouseEvent) => event.target === dialog.current && close();
+  return (
+    <dialog ref={dialog} class={wide ? "wide" : ""} aria-label={title} onClose={close} onClick={outside}>
+      <header>
+        <h2>{title}</h2>
+        <IconButton icon="close" label="Close" onClick={close} />
+      </header>
+      {children}
+    </dialog>
+  );
+}
