@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from psutil import Process
 
 from qntx.engine.api import Event, Settings
 from qntx.engine.pool import Pool
@@ -15,6 +16,7 @@ from qntx.errors import Busy, Refused, WorkerLost
 from qntx.model.execution import Limits, Outcome, Result
 
 MARK = "QNTX_LIFECYCLE_TEST"
+MEMORY_BYTES_MORE_MAX = 8 * 1024 * 1024
 
 
 def marked(value: str) -> list[int]:
@@ -34,6 +36,13 @@ async def until(condition, seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # processes end without telling us
             await asyncio.sleep(0.02)
+
+
+def _let_others_in(directory: Path) -> None:
+    """Workers of root are nobody's, and pytest's directories are private."""
+    for each in (directory, *directory.parents):
+        if os.geteuid() == 0 and each.is_relative_to("/tmp") and each != Path("/tmp"):
+            each.chmod(0o755)
 
 
 @pytest.fixture
@@ -89,9 +98,7 @@ async def test_a_run_gets_exactly_the_files_that_it_names(pool, home, execution,
     file.write_text("content")
     code = f"open({str(file)!r}).read()"
     reachable = Limits(readable_paths=(str(file),))
-    for directory in (file, *file.parents):
-        if os.geteuid() == 0 and directory.is_relative_to("/tmp") and directory != Path("/tmp"):
-            directory.chmod(0o755)
+    _let_others_in(file)
 
     assert (await pool.run(execution(code), home)).outcome is Outcome.RAISED
     assert (await pool.run(execution(code, limits=reachable), home)).result_json == b'"content"'
@@ -202,17 +209,21 @@ async def test_hundreds_of_runs_mixed_with_kills_leave_everything_flat(home, exe
         async def some(count: int) -> None:
             await asyncio.gather(*(pool.run(execution(codes[n % len(codes)]), home) for n in range(count)))
 
+        def held() -> tuple[int, ...]:
+            scratch = sum(len(list(tier.iterdir())) for tier in Path(pool._scratch.path).iterdir() if tier.is_dir())
+            return len(os.listdir("/proc/self/fd")), len(marked(mark)), scratch
+
         await some(40)
         await until(lambda: pool.describe()["idle_workers"] == 8)
-        before = len(os.listdir("/proc/self/fd")), len(marked(mark))
+        before = held()
+        memory_before = Process().memory_info().rss
 
         for _ in range(4):
             await some(100)
 
         await until(lambda: pool.describe()["idle_workers"] == 8)
-        await until(lambda: (len(os.listdir("/proc/self/fd")), len(marked(mark))) <= before)
-        scratch = Path(pool._scratch.name)
-        await until(lambda: sum(len(list(tier.iterdir())) for tier in scratch.iterdir()) <= 9)
+        await until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
+        assert Process().memory_info().rss < memory_before + MEMORY_BYTES_MORE_MAX
 
 
 async def test_a_library_that_starts_threads_is_imported_by_each_run_instead(home, execution, tmp_path):
@@ -235,3 +246,45 @@ async def test_a_library_that_cannot_be_imported_is_reported_and_stops_nothing(h
 
         assert "ModuleNotFoundError" in pool.describe()["preload_failed"]["no_such_library"]
         assert (await pool.run(execution("import no_such_library"), home)).missing_module == "no_such_library"
+
+
+async def test_a_run_that_waits_for_libraries_to_load_holds_no_other_up(home, execution, tmp_path):
+    gate = tmp_path / "gate"
+    (tmp_path / "slow.py").write_text(
+        f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nloaded = True"
+    )
+    _let_others_in(tmp_path)
+    settings = Settings(name="x", preload=("slow",), paths=(str(tmp_path),), running_max=1, queued_max=2)
+    async with Pool(settings) as pool:
+        waits = asyncio.create_task(pool.run(execution("import slow\nslow.loaded"), home))
+        await asyncio.sleep(0.1)
+
+        assert (await pool.run(execution("6 * 7"), home)).result_json == b"42"
+        assert (pool.describe()["running"], pool.describe()["queued"], waits.done()) == (0, 1, False)
+        gate.touch()
+        assert (await waits).result_json == b"true"
+
+
+async def test_a_run_cancelled_while_libraries_load_ends_at_once(home, execution, tmp_path):
+    (tmp_path / "endless.py").write_text("import time\ntime.sleep(600)")
+    _let_others_in(tmp_path)
+    async with Pool(Settings(name="x", preload=("endless",), paths=(str(tmp_path),))) as pool:
+        asked = execution("import endless")
+        waits = asyncio.create_task(pool.run(asked, home))
+        await asyncio.sleep(0.1)
+
+        assert pool.cancel(asked.id)
+
+        assert (await asyncio.wait_for(waits, 5)).outcome is Outcome.CANCELLED
+        assert pool.describe()["queued"] == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's workers change who they are")
+@pytest.mark.parametrize("rung", ["full", "landlock", "limits"])
+async def test_workers_of_root_are_nobodys(home, execution, rung):
+    if rung != "full" and not all(each.stat().st_mode & 0o001 for each in Path(os.__file__).parents):
+        pytest.skip("nobody could not read this Python: it lies in a private directory")
+    async with Pool(Settings(name="x", sandbox_max=rung, require_sandbox=rung)) as pool:
+        code = "import os\nopen('file', 'w').write('x')\nos.getuid(), os.listdir()"
+
+        assert (await pool.run(execution(code), home)).result_json == b'[65534, ["file"]]'

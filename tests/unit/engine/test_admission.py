@@ -68,3 +68,25 @@ async def enter(admission: Admission, principal: str, order: list[str]) -> None:
     async with admission.turn(principal):
         order.append(principal)
         await asyncio.sleep(0)
+
+
+async def test_one_that_cannot_begin_yet_counts_as_waiting_and_holds_nobody_up():
+    admission = Admission(running_max=1, queued_max=1)
+    ready = asyncio.Event()
+    began = []
+
+    async def work(name: str, until=None) -> None:
+        async with admission.turn(name, until):
+            began.append(name)
+
+    held = asyncio.create_task(work("loading", ready.wait))
+    await asyncio.sleep(0)
+    assert (admission.running, admission.queued) == (0, 1)
+    await work("light")
+    with pytest.raises(Busy):
+        await work("another", ready.wait)
+    ready.set()
+    await held
+
+    assert began == ["light", "loading"]
+    assert (admission.running, admission.queued) == (0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from qntx.errors import Busy
@@ -20,30 +20,51 @@ class Admission:
         self.running_max = running_max
         self.queued_max = queued_max
         self.running = 0
-        self.queued = 0
+        self._unready = 0
+        self._in_line = 0
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
+    @property
+    def queued(self) -> int:
+        return self._unready + self._in_line
+
     @asynccontextmanager
-    async def turn(self, principal: str) -> AsyncIterator[None]:
-        """Wait for a place among the runs under way and hold it. Raises Busy where too many wait already."""
+    async def turn(self, principal: str, until: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[None]:
+        """Wait for a place among the runs under way and hold it. Raises Busy where too many wait already.
+
+        A run that could not begin yet waits for `until` before it gets in line: it counts as one that waits.
+        """
+        if until is not None:
+            await self._wait_until(until)
         await self._enter(principal)
         try:
             yield
         finally:
             self._leave()
 
-    async def _enter(self, principal: str) -> None:
-        if self.running < self.running_max and not self.queued:
-            self.running += 1
-            return
+    async def _wait_until(self, until: Callable[[], Awaitable[None]]) -> None:
+        self._check_room()
+        self._unready += 1
+        try:
+            await until()
+        finally:
+            self._unready -= 1
+
+    def _check_room(self) -> None:
         if self.queued >= self.queued_max:
             raise Busy(
                 f"{self.running} runs are under way and {self.queued} wait, which is as many as are allowed; "
                 "try again when some have ended"
             )
+
+    async def _enter(self, principal: str) -> None:
+        if self.running < self.running_max and not self._waiting:
+            self.running += 1
+            return
+        self._check_room()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(principal, deque()).append(place)
-        self.queued += 1
+        self._in_line += 1
         try:
             await place
         except asyncio.CancelledError:
@@ -57,7 +78,7 @@ class Admission:
             line.remove(place)
             if not line:
                 del self._waiting[principal]
-            self.queued -= 1
+            self._in_line -= 1
 
     def _leave(self) -> None:
         self.running -= 1
@@ -66,7 +87,7 @@ class Admission:
             place = line.popleft()
             if line:
                 self._waiting[principal] = line
-            self.queued -= 1
+            self._in_line -= 1
             # One that was cancelled this very moment has not left the line yet, and needs no place.
             if not place.done():
                 self.running += 1

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from qntx.engine.api import Event, Home, Settings
 from qntx.engine.environment import worker_environment
 from qntx.engine.metrics import Metrics
 from qntx.engine.run import Run
+from qntx.engine.scratch import Scratch
 from qntx.engine.sessions import SWEEP_SECONDS, Sessions
 from qntx.engine.spawn import Zygote
 from qntx.engine.tier import Tier
@@ -70,14 +72,15 @@ class Pool:
         self._open = False
 
     async def __aenter__(self) -> Self:
-        self._scratch = tempfile.TemporaryDirectory(prefix="qntx-", ignore_cleanup_errors=True)
+        self._scratch = Scratch()
+        await asyncio.to_thread(self._scratch.open)
         bare = self._tier(BARE, ())
         try:
             await bare.open()
             self._check_rung(bare.report)
         except BaseException:
             await bare.close()
-            self._scratch.cleanup()
+            self._scratch.close()
             raise
         self._tiers[BARE] = bare
         if self._settings.preload:
@@ -96,7 +99,7 @@ class Pool:
             ticket.cancel()
         self._sessions.close()
         await asyncio.gather(*(tier.close() for tier in self._tiers.values()))
-        await asyncio.to_thread(self._scratch.cleanup)
+        await asyncio.to_thread(self._scratch.close)
 
     async def run(self, execution: Execution, home: Home, on_event: OnEvent | None = None) -> Result:
         if not self._open:
@@ -104,7 +107,10 @@ class Pool:
         ticket = self._tickets[execution.id] = _Ticket()
         asked = time.perf_counter()
         try:
-            async with self._admission.turn(execution.principal), self._worker(execution) as worker:
+            tier = self._tier_for(execution)
+            # A run whose libraries are still being loaded holds nobody up.
+            until = None if tier.up else partial(tier.wait_up, _ready_seconds(tier))
+            async with self._admission.turn(execution.principal, until), self._worker(execution, tier) as worker:
                 self._metrics.wait.add(time.perf_counter() - asked)
                 ticket.run = Run(worker, execution, home, on_event, self._rung)
                 result = await ticket.run.finish()
@@ -172,7 +178,7 @@ class Pool:
                     "preload": wanted,
                     "paths": list(self._settings.paths),
                     "paths_after": list(self._settings.paths_after),
-                    "scratch": tempfile.mkdtemp(prefix=name, dir=self._scratch.name),
+                    "scratch": tempfile.mkdtemp(prefix=name, dir=self._scratch.path),
                     "readable_paths": list(self._settings.limits.readable_paths),
                     "sandbox_max": self._settings.sandbox_max,
                 },
@@ -198,37 +204,40 @@ class Pool:
             )
 
     @asynccontextmanager
-    async def _worker(self, execution: Execution) -> AsyncIterator[Worker]:
+    async def _worker(self, execution: Execution, tier: Tier) -> AsyncIterator[Worker]:
         policy = policy_of(execution.limits)
         if execution.session_id:
-            async with self._session_worker(execution, replace(policy, session=True)) as worker:
+            async with self._session_worker(execution, tier, replace(policy, session=True)) as worker:
                 yield worker
             return
-        tier = self._tier_for(execution)
-        worker = await tier.take(policy, LOADED_SECONDS_MAX if tier.name == LOADED else REVIVE_SECONDS_MAX)
+        worker = await tier.take(policy, _ready_seconds(tier))
         try:
             yield worker
         finally:
             tier.dismiss(worker)
 
     @asynccontextmanager
-    async def _session_worker(self, execution: Execution, policy: Policy) -> AsyncIterator[Worker]:
-        # Nobody knows what a session will import later.
-        tier = self._tiers.get(LOADED, self._tiers[BARE])
-
+    async def _session_worker(self, execution: Execution, tier: Tier, policy: Policy) -> AsyncIterator[Worker]:
         async def fork() -> Worker:
-            return await tier.take(policy, LOADED_SECONDS_MAX)
+            return await tier.take(policy, _ready_seconds(tier))
 
         async with self._sessions.worker(execution.principal, execution.session_id, fork) as worker:
             yield worker
 
     def _tier_for(self, execution: Execution) -> Tier:
+        if execution.session_id:
+            # Nobody knows what a session will import later.
+            return self._tiers.get(LOADED, self._tiers[BARE])
         return self._tiers[tier_of(execution.code, self._settings.preload)]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self._sessions.sweep()
+
+
+def _ready_seconds(tier: Tier) -> float:
+    return LOADED_SECONDS_MAX if tier.name == LOADED else REVIVE_SECONDS_MAX
 
 
 def policy_of(limits: Limits) -> Policy:

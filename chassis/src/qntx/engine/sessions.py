@@ -35,9 +35,15 @@ class Session:
 class Sessions:
     """Never shares a worker: a session is found by its id and its principal, both."""
 
-    def __init__(self, sessions_max: int = SESSIONS_MAX, idle_seconds_max: float = IDLE_SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        sessions_max: int = SESSIONS_MAX,
+        idle_seconds_max: float = IDLE_SECONDS_MAX,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._sessions_max = sessions_max
         self._idle_seconds_max = idle_seconds_max
+        self._now = now
         self._sessions: dict[tuple[str, str], Session] = {}
         self._opening = asyncio.Lock()
 
@@ -55,7 +61,7 @@ class Sessions:
                 yield session.worker
             finally:
                 session.runs += 1
-                session.used_at, session.used_at_ms = time.monotonic(), _now_ms()
+                session.used_at, session.used_at_ms = self._now(), _now_ms()
                 session.worker.listener = None
                 if session.worker.over:
                     self.end(principal, session_id)
@@ -101,7 +107,7 @@ class Sessions:
 
     def sweep(self) -> None:
         """End those that nobody has used for long."""
-        now = time.monotonic()
+        now = self._now()
         for (principal, session_id), session in list(self._sessions.items()):
             unused = not session.turn.locked() and now - session.used_at > self._idle_seconds_max
             if unused or session.worker.over:
@@ -121,7 +127,7 @@ class Sessions:
             if len(self._sessions) >= self._sessions_max:
                 raise Busy(f"{len(self._sessions)} sessions are open, which is as many as are allowed; end one")
             now = _now_ms()
-            session = Session(await fork(), created_at_ms=now, used_at=time.monotonic(), used_at_ms=now)
+            session = Session(await fork(), created_at_ms=now, used_at=self._now(), used_at_ms=now)
             self._sessions[key] = session
             return session
 

@@ -66,6 +66,13 @@ class Tier:
         """Start it in the background, as often as it takes."""
         self._background(self._revive())
 
+    async def wait_up(self, ready_seconds: float) -> None:
+        """Until it can fork; raises WorkerLost where it cannot within that time."""
+        try:
+            await asyncio.wait_for(self._up.wait(), ready_seconds)
+        except TimeoutError:
+            raise WorkerLost(f"no worker can be forked: {self.fault or 'the zygote is starting'}") from None
+
     async def take(self, policy: Policy, ready_seconds: float) -> Worker:
         """A worker that is ready. Raises WorkerLost where there is none within that time."""
         if policy == self._policy:
@@ -74,10 +81,7 @@ class Tier:
                 if not worker.closed:
                     return worker
                 worker.hang_up()
-        try:
-            await asyncio.wait_for(self._up.wait(), ready_seconds)
-        except TimeoutError:
-            raise WorkerLost(f"no worker can be forked: {self.fault or 'the zygote is starting'}") from None
+        await self.wait_up(ready_seconds)
         zygote = self._zygote
         if zygote is None:
             raise WorkerLost("the engine is closing")

@@ -52,7 +52,7 @@ def climb(paths: list[str], scratch_base: str, highest: str) -> tuple[Walls, Map
                 seccomp=found["seccomp"] == "yes",
             )
             outcome = _tried(partial(_rehearse, walls))
-            found[f"{rung}{' as nobody' if drop else ''}"] = outcome
+            found[f"rung {rung}{' as nobody' if drop else ''}"] = outcome
             if outcome == "yes":
                 return walls, found
             if drop:

@@ -1,0 +1,108 @@
+"""How many sessions there are, and how long one that nobody uses is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from qntx.engine.sessions import IDLE_SECONDS_MAX, SESSIONS_MAX, Sessions
+from qntx.errors import Busy
+
+
+class StandIn:
+    """What sessions ask of a worker."""
+
+    def __init__(self) -> None:
+        self.listener = None
+        self.over = False
+        self.hung_up = False
+
+    def kill(self) -> None:
+        self.over = True
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def sessions(clock):
+    return Sessions(now=clock)
+
+
+async def use(sessions: Sessions, name: str) -> StandIn:
+    async def fork() -> StandIn:
+        return StandIn()
+
+    async with sessions.worker("ada", name, fork) as worker:
+        return worker
+
+
+async def test_a_session_that_nobody_used_for_half_an_hour_is_ended(sessions, clock):
+    unused, used = await use(sessions, "unused"), await use(sessions, "used")
+    clock.seconds += IDLE_SECONDS_MAX - 1
+    sessions.sweep()
+    assert len(sessions) == 2
+    await use(sessions, "used")
+    clock.seconds += 2
+
+    sessions.sweep()
+
+    assert [session["session_id"] for session in sessions.of("ada")] == ["used"]
+    assert (unused.over, unused.hung_up, used.over) == (True, True, False)
+
+
+async def test_a_session_is_not_ended_under_a_run_however_long_that_takes(sessions, clock):
+    async def fork() -> StandIn:
+        return StandIn()
+
+    async with sessions.worker("ada", "s", fork) as worker:
+        clock.seconds += 10 * IDLE_SECONDS_MAX
+        sessions.sweep()
+
+        assert not worker.over
+
+    sessions.sweep()
+    assert len(sessions) == 1
+
+
+async def test_sixteen_may_be_open_and_one_more_is_refused_until_one_ends(sessions):
+    for number in range(SESSIONS_MAX):
+        await use(sessions, f"s{number}")
+
+    with pytest.raises(Busy, match="16 sessions are open, which is as many as are allowed; end one"):
+        await use(sessions, "one more")
+
+    await use(sessions, "s0")
+    assert sessions.end("ada", "s0")
+    await use(sessions, "one more")
+
+
+async def test_one_that_is_over_time_makes_room_for_a_new_one(sessions, clock):
+    for number in range(SESSIONS_MAX):
+        await use(sessions, f"s{number}")
+    clock.seconds += IDLE_SECONDS_MAX + 1
+
+    await use(sessions, "new")
+
+    assert len(sessions) == 1
+
+
+async def test_a_session_whose_worker_died_starts_anew(sessions):
+    first = await use(sessions, "s")
+    first.over = True
+
+    assert await use(sessions, "s") is not first
