@@ -54,11 +54,15 @@ def _execute(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last
         value = _value(order, evaluator, namespace)
         evaluator.close()
         if last:
-            _finish_threads()
+            # As Python does where a program ends: its threads first.
+            threading._shutdown()  # type: ignore[attr-defined]
         if is_rich(value):
             line.tell("display", to_bundle(value))
         for figure in open_figures():
             line.tell("display", figure)
+        if last:
+            # After the figures: matplotlib closes them on exit.
+            atexit._run_exitfuncs()
         if not order["call"]:
             value = namespace.names.get("_result", value)
     except BaseException as raised:
@@ -98,12 +102,6 @@ def _value(order: Mapping[str, Any], evaluator: Evaluator, namespace: Namespace)
         raise NameError(f"the script defines no function {order['call']!r} at its top level")
     returned = function(*map(as_upstream, order["call_with"]))
     return evaluator.settle(returned) if inspect.iscoroutine(returned) else returned
-
-
-def _finish_threads() -> None:
-    """Wait for the script's threads and call its exit functions, as Python does where a program ends."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
 
 
 def _encoded(value: Any, failure: Failure, filename: str) -> tuple[bytes, Failure]:
