@@ -181,3 +181,38 @@ async def test_threads_attest_and_call_at_once(run, home):
 
     assert (result.result_json, result.error) == (b'"done"', "")
     assert len({draft["subjects"][0] for draft in home.drafts}) == 400
+
+
+async def test_asking_for_input_says_that_nobody_is_there(run):
+    result = await run("name = input('Your name? ')")
+
+    assert result.outcome is Outcome.RAISED
+    assert result.error.endswith(
+        "RuntimeError: input(): nobody is there to type an answer; put the value into the code, "
+        "or pass it as upstream\n"
+    )
+    assert (await run("import sys\nsys.stdin.read()")).result_json == b'""'
+
+
+async def test_warnings_go_to_stderr_with_the_scripts_line_every_time(run):
+    code = "import warnings\ndef old():\n    warnings.warn('use new()', DeprecationWarning, stacklevel=2)\nold()"
+
+    for _ in range(3):
+        result = await run(code, filename="mine.py")
+
+        assert (result.outcome, result.stderr) == (
+            Outcome.FINISHED,
+            "mine.py:4: DeprecationWarning: use new()\n  old()\n",
+        )
+
+
+async def test_a_script_may_turn_warnings_into_errors(run):
+    result = await run("import warnings\nwarnings.simplefilter('error')\nwarnings.warn('careful')")
+
+    assert result.error.endswith("UserWarning: careful\n")
+
+
+async def test_a_warning_of_the_compiler_names_the_scripts_line(run):
+    result = await run("x = 1\nif x is 1:\n    pass", filename="mine.py")
+
+    assert result.stderr.startswith('mine.py:2: SyntaxWarning: "is" with')

@@ -8,9 +8,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from qntx.script.display import bundle
 
+_IMAGES = {"png": "image/png", "svg": "image/svg+xml", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
 _SHOW = ".*non-interactive, and thus cannot be shown"
 
 
@@ -33,13 +35,17 @@ def is_rich(value: Any) -> bool:
 
 
 def open_figures() -> Iterator[Mapping[str, Any]]:
-    """The figures that are open, each closed as it is taken: nobody has to call plt.show()."""
+    """The figures that are open, each closed as it is taken: nobody has to call plt.show().
+
+    What was shown already, as the script's value or by display(), is not shown again.
+    """
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
         return
     for number in pyplot.get_fignums():
         figure = pyplot.figure(number)
-        yield _figure(figure)
+        if figure not in _shown:
+            yield _figure(figure)
         pyplot.close(figure)
 
 
@@ -48,7 +54,16 @@ def quiet_show() -> None:
     warnings.filterwarnings("ignore", message=_SHOW, category=UserWarning)
 
 
+_shown: WeakSet[Any] = WeakSet()
+
+
 def _figure(figure: Any) -> Mapping[str, Any]:
+    """As an image of the kind that matplotlib's own setting `savefig.format` names: PNG, unless the script sets it."""
+    wanted = sys.modules["matplotlib"].rcParams["savefig.format"]
+    kind = wanted if wanted in _IMAGES else "png"
     image = io.BytesIO()
-    figure.savefig(image, format="png", bbox_inches="tight")
-    return {"text/plain": repr(figure), "image/png": base64.b64encode(image.getvalue()).decode("ascii")}
+    figure.savefig(image, format=kind, bbox_inches="tight")
+    _shown.add(figure)
+    content = image.getvalue()
+    text = content.decode() if kind == "svg" else base64.b64encode(content).decode("ascii")
+    return {"text/plain": repr(figure), _IMAGES[kind]: text}

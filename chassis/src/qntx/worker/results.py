@@ -17,6 +17,24 @@
 | Biopython Seq; SeqRecord | its letters; object of id, name, description, seq |
 | anything else, and what contains itself | its repr, cut at 10,000 characters |
 
+The other way, as `upstream`, `attestation` or the argument of a call, a value comes as JSON reads it and nothing is
+guessed: text stays text, whatever was written as it. Objects are dicts whose keys can be read as attributes too. What
+the script knows better it says itself:
+
+| came as | restored by |
+|---|---|
+| text of a Decimal, Fraction, complex, UUID, path | its type: `Decimal(text)` |
+| text of a datetime, date | `datetime.fromisoformat(text)`, `date.fromisoformat(text)` |
+| seconds of a timedelta | `timedelta(seconds=n)` |
+| base64 | `base64.b64decode(text)` |
+| array of what was a set, tuple, numpy array | `set(a)`, `tuple(a)`, `numpy.array(a)` |
+| object of a DataFrame | `pandas.DataFrame(dict(zip(o.columns, o.data)), index=o.index)` |
+|  | and `.astype(dict(zip(o.columns, o.dtypes)))` |
+| object of a Series | `pandas.Series(o.data, index=o.index, name=o.name, dtype=o.dtype)` |
+| object of a dataclass; value of an Enum | `Point(**o)`; `Colour(value)` |
+| letters of a Seq | `Seq(text)` |
+| null of a NaN | `float("nan")`; in a frame, `astype` does it |
+
 A result longer than 32 MiB as JSON is replaced by an object that says so: truncated, bytes, type, repr.
 numpy, pandas and Biopython are known by their modules being loaded; none is imported here.
 """

@@ -25,15 +25,15 @@ from qntx.worker.sandbox.kernel import flush_c_streams
 from qntx.worker.source import Evaluator
 from qntx.worker.streams import flush_streams
 
-_builtins_before = dict(vars(builtins))
 _restore_builtins = vars(builtins).update
 
 
 def perform(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last: bool = True) -> None:
     """Run what is ordered and send home what came of it. `last` says that the process runs nothing after this."""
+    builtins_before = vars(builtins).copy()
     failure, value = _execute(order, line, namespace, last=last)
     # What the script did to the builtins must not reach the code that reports on it.
-    _restore_builtins(_builtins_before)
+    _restore_builtins(builtins_before)
     try:
         result, failure = _encoded(value, failure, order["filename"])
         head = _head(order, line, namespace, failure)
