@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format demo bench sync nix-check clean
+.PHONY: help up test lint format demo bench soak sync nix-check clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 	@exec $(BIN)/qntx up $(ARGS)
 
 # Tests keep to build/home: a person's own ~/.qntx is never touched.
-test lint format demo bench sync: export QNTX_HOME := $(CURDIR)/build/home
+test lint format demo bench soak sync: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
 	@$(BIN)/pytest $(ARGS)
@@ -38,6 +38,9 @@ demo: sync  ## The main job on real data, and what came of it.
 
 bench: sync $(INSTALLED)-bench  ## Measure, beside what else there is. ARGS such as --only execute or --json.
 	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+soak: $(INSTALLED)  ## An hour of mixed load while things are killed, and a table of what was left. ARGS such as --seconds 600.
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
 sync: $(INSTALLED)
 	@$(BIN)/qntx variant sync

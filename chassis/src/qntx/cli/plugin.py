@@ -75,6 +75,54 @@ def restart(name: str, as_json: bool) -> None:
     )
 
 
+@command.command("packages")
+@click.argument("name")
+@json_option
+def packages(name: str, as_json: bool) -> None:
+    """The packages that were installed into a plugin while it ran."""
+    with client.find() as host:
+        found = host.get(f"/api/{name}/uv/list")["packages"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    table = Table("package", "version", "")
+    for package in found:
+        table.add_row(package["name"], package["version"], "" if package["requested"] else "needed by another")
+    Console().print(table)
+
+
+@command.command("install")
+@click.argument("name")
+@click.argument("package", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Even where the variant brings another version.")
+@json_option
+def install(name: str, package: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Install packages into a running plugin: `qntx plugin install python 'requests[socks]>=2' tabulate`."""
+    changed = _changed(f"/api/{name}/uv/install", {"packages": package, "force": force})
+    if as_json:
+        click.echo(json.dumps(changed, indent=2))
+        return
+    for each in changed["packages"]:
+        click.echo(f"{each['name']} {each['version']}")
+    if not changed["packages"]:
+        click.echo("nothing to do: all of it is there")
+
+
+@command.command("remove")
+@click.argument("name")
+@click.argument("package", nargs=-1, required=True)
+@json_option
+def remove(name: str, package: tuple[str, ...], as_json: bool) -> None:
+    """Remove packages that were installed into a plugin, with what only they needed."""
+    changed = _changed(f"/api/{name}/uv/remove", {"packages": package})
+    click.echo(json.dumps(changed, indent=2) if as_json else "\n".join(changed["removed"]))
+
+
+def _changed(path: str, body: dict[str, Any]) -> Any:
+    with client.find() as host, Console(stderr=True).status("settling, fetching, trying…"):
+        return host.post(path, body)["result"]
+
+
 def _followed(host: client.Client, path: str) -> Iterator[Any]:
     for _, line in host.events("GET", path):
         yield line

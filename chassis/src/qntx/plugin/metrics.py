@@ -57,6 +57,14 @@ class Metrics:
         yield f"qntx_execution_seconds_count{{{plugin}}} {total}"
         yield "# TYPE qntx_attestations_total counter"
         yield f"qntx_attestations_total{{{plugin}}} {self._attestations}"
-        for name in ("running", "queued", "idle_workers"):
+        for name in ("running", "running_max", "queued", "queued_max", "idle_workers", "sessions"):
             yield f"# TYPE qntx_{name} gauge"
             yield f"qntx_{name}{{{plugin}}} {engine.get(name, 0)}"
+        machinery = engine.get("metrics", {})
+        yield "# TYPE qntx_zygote_restarts_total counter"
+        yield f"qntx_zygote_restarts_total{{{plugin}}} {machinery.get('zygotes_lost', 0)}"
+        for name in ("wait", "fork"):
+            taken = machinery.get(name, {})
+            yield f"# TYPE qntx_worker_{name}_seconds summary"
+            yield f"qntx_worker_{name}_seconds_sum{{{plugin}}} {taken.get('sum_seconds', 0.0):.6f}"
+            yield f"qntx_worker_{name}_seconds_count{{{plugin}}} {taken.get('count', 0)}"
