@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import pytest
 
 from qntx.model.variant import parse
@@ -14,7 +17,7 @@ def test_nothing_configured_is_the_variants_own():
     configuration = configure(BIO, {})
 
     assert configuration.faults == ()
-    assert configuration.settings.limits == BIO.limits
+    assert replace(configuration.settings.limits, readable_paths=()) == BIO.limits
     assert (configuration.settings.preload, configuration.settings.environment) == (("json",), {"A": "b"})
 
 
@@ -35,8 +38,10 @@ def test_values_are_read_as_the_core_writes_them():
     settings = configuration.settings
     assert configuration.faults == ()
     assert (settings.limits.timeout_seconds, settings.limits.memory_mib, settings.limits.network) == (0.5, 512, False)
-    assert (settings.running_max, settings.paths) == (4, ("/site", "/a", "/b"))
-    assert settings.limits.readable_paths == ("/site", "/a", "/b")
+    here = f"/site/py{sys.version_info.major}.{sys.version_info.minor}"
+    assert (settings.running_max, settings.paths) == (4, ("/a", "/b", f"{here}/current/ahead"))
+    assert settings.paths_after == (f"{here}/current/packages",)
+    assert settings.limits.readable_paths == ("/a", "/b", here)
     assert configuration.default_modules == ("numpy", "pandas")
     assert configuration.debug
 
@@ -53,6 +58,7 @@ def test_values_are_read_as_the_core_writes_them():
         ("python_paths", "/a:b", "not an absolute path"),
         ("python_paths", "[1]", "more than texts"),
         ("python_paths", "[", "not a list"),
+        ("python_paths", "[" * 100_000, "not a list"),
         ("require_sandbox", "none", "none of full"),
     ],
 )

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from qntx.engine.api import Settings
+from qntx.engine.overlay import Overlay
 from qntx.model.execution import Limits
 from qntx.model.nearest import meant
 from qntx.model.variant import Variant
@@ -43,6 +46,8 @@ class Configuration:
     default_modules: tuple[str, ...] = DEFAULT_MODULES
     default_provider: bool = False
     debug: bool = False
+    site: Path = Path()
+    """Where packages installed at run time are kept for this Python."""
     faults: tuple[str, ...] = field(default=())
     """What could not be read, each a sentence."""
 
@@ -54,7 +59,9 @@ def fields_of(variant: Variant) -> dict[str, Field]:
         "default_modules": Field(
             "string", "Modules that /modules looks for, separated by commas", _words, ",".join(DEFAULT_MODULES)
         ),
-        "site_dir": Field("string", "Directory of packages installed at run time", _path),
+        "site_dir": Field(
+            "string", "Directory of packages installed at run time (default: sites/NAME in QNTX_HOME)", _path
+        ),
         "timeout_secs": Field(
             "number",
             "Seconds a script may take",
@@ -103,26 +110,35 @@ def configure(variant: Variant, given: Mapping[str, str]) -> Configuration:
             values[key] = fields[key].read(text.strip())
         except ValueError as fault:
             faults.append(f"{key}: {text!r} is {fault}; the variant's own value holds")
+    site = _site(variant, values)
     return Configuration(
-        settings=_settings(variant, values),
+        settings=_settings(variant, values, Overlay(site)),
         default_modules=values.get("default_modules") or DEFAULT_MODULES,
         default_provider=values.get("default_provider", False),
         debug=values.get("enable_debug", False),
+        site=site,
         faults=tuple(faults),
     )
 
 
-def _settings(variant: Variant, values: Mapping[str, Any]) -> Settings:
-    site = (values["site_dir"],) if "site_dir" in values else ()
-    paths = (*site, *values.get("python_paths", ()))
+def _site(variant: Variant, values: Mapping[str, Any]) -> Path:
+    """Of this plugin and this Python: what another version compiled does not import here."""
+    home = Path(os.environ.get("QNTX_HOME") or os.path.expanduser("~/.qntx")).absolute()
+    given = values.get("site_dir") or home / "sites" / variant.name
+    return Path(os.path.realpath(given)) / f"py{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _settings(variant: Variant, values: Mapping[str, Any], overlay: Overlay) -> Settings:
+    paths = values.get("python_paths", ())
     return Settings(
         name=variant.name,
         preload=variant.preload,
-        limits=_limits(variant.limits, values, paths),
+        limits=_limits(variant.limits, values, (*paths, str(overlay.site))),
         running_max=values.get("max_workers", 0),
         queued_max=values.get("max_queued", 256),
         environment=variant.environment,
-        paths=paths,
+        paths=(*paths, str(overlay.current.ahead)),
+        paths_after=(str(overlay.current.packages),),
         require_sandbox=values.get("require_sandbox", "limits"),
     )
 
@@ -198,8 +214,8 @@ def _list(text: str, separator: str) -> list[str]:
         return [part.strip() for part in text.split(separator) if part.strip()]
     try:
         parts = json.loads(text)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise ValueError(f"not a list: {fault}") from None
-    if not all(isinstance(part, str) for part in parts):
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise ValueError("a list that holds more than texts")
     return list(parts)

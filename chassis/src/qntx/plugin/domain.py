@@ -10,13 +10,13 @@ from typing import Any
 from qntx.clients.host import Endpoints
 from qntx.errors import InvalidRequest
 from qntx.plugin import config, glyph, health
-from qntx.plugin.config import Configuration
 from qntx.plugin.executor import Executor
 from qntx.plugin.handlers import Handlers
 from qntx.plugin.http import Request, Router
 from qntx.plugin.ingest import Brought, brought
 from qntx.plugin.jobs import Jobs
 from qntx.plugin.lifecycle import Lifecycle
+from qntx.plugin.packages import Site
 from qntx.plugin.routes import Routes
 from qntx.plugin.websocket import Conversation
 from qntx.protocol import domain_pb2
@@ -42,7 +42,8 @@ class DomainServicer:
         self._configuration = config.configure(self._variant, {})
         self._initialized = False
         self._jobs = Jobs(executor, handlers)
-        self._router = Router(Routes(executor, self).table())
+        self._site = Site(executor)
+        self._router = Router(Routes(executor, self, self._site).table())
 
     async def Metadata(self, _request: Any, _context: Any) -> domain_pb2.MetadataResponse:
         return domain_pb2.MetadataResponse(
@@ -55,7 +56,7 @@ class DomainServicer:
         )
 
     async def Initialize(self, request: domain_pb2.InitializeRequest, _context: Any) -> domain_pb2.InitializeResponse:
-        self._configure(config.configure(self._variant, request.config))
+        self.configure(request.config)
         self._executor.connect(_endpoints(request))
         # Healthy from here on: the core restarts a plugin that is not, and looking for handlers may take its time.
         self._initialized = True
@@ -109,7 +110,8 @@ class DomainServicer:
         return self._configuration.default_modules
 
     def health(self) -> dict[str, str]:
-        return health.details(self._executor, self._handlers.health(), self._configuration.faults)
+        told = health.details(self._executor, self._handlers.health(), self._configuration.faults)
+        return {**told, "packages": self._site.fault} if self._site.fault else told
 
     def handlers(self) -> Sequence[Mapping[str, Any]]:
         return self._handlers.describe()
@@ -117,11 +119,14 @@ class DomainServicer:
     def ingest_scripts(self) -> Sequence[Brought]:
         return brought(self._manifest)
 
-    def _configure(self, configuration: Configuration) -> None:
+    def configure(self, given: Mapping[str, str]) -> None:
+        """Serve as these say from now on."""
+        configuration = config.configure(self._variant, given)
         for fault in configuration.faults:
             _log.warning("configuration: %s", fault)
         logging.getLogger("qntx").setLevel(logging.DEBUG if configuration.debug else logging.NOTSET)
         self._configuration = configuration
+        self._site.use(configuration.site)
         self._executor.configure(configuration.settings)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
@@ -52,17 +53,23 @@ class Executor:
         return self._current.settings.limits if self._current is not None else self.variant.limits
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """Where scripts import from before anywhere else."""
-        return self._current.settings.paths if self._current is not None else ()
+    def path(self) -> tuple[str, ...]:
+        """Where scripts import from, in order."""
+        if self._current is None:
+            return tuple(sys.path)
+        settings = self._current.settings
+        return (*settings.paths, *sys.path, *settings.paths_after)
 
     def configure(self, settings: Settings) -> None:
         """Run by these settings from now on. Returns at once; the engine warms up meanwhile."""
         if self._current is not None and self._current.settings == settings:
             return
-        previous, self._current = self._current, _Held(settings, self._open_engine)
-        if previous is not None:
-            self._retire(self._close_when_unused(previous))
+        self._replace(settings)
+
+    def renew(self) -> None:
+        """Go on with a new engine of the same settings: one that has imported nothing yet."""
+        if self._current is not None:
+            self._replace(self._current.settings)
 
     def connect(self, endpoints: Endpoints) -> None:
         """Call home to these services from now on."""
@@ -128,6 +135,11 @@ class Executor:
             raise PluginUnavailable(f"{self.variant.name} is not configured yet; try again in a moment")
         async with self._current.lent() as engine:
             yield engine
+
+    def _replace(self, settings: Settings) -> None:
+        previous, self._current = self._current, _Held(settings, self._open_engine)
+        if previous is not None:
+            self._retire(self._close_when_unused(previous))
 
     def _retire(self, ending: Any) -> None:
         task = asyncio.get_running_loop().create_task(ending)

@@ -12,7 +12,7 @@ from importlib import metadata
 from importlib.machinery import PathFinder
 
 
-def available(module: str, paths: Sequence[str]) -> bool:
+def available(module: str, path: Sequence[str]) -> bool:
     """Whether `import module` would find it; `Bio.Seq` is looked for inside `Bio`."""
     first, *rest = module.split(".")
     if not all(part.isidentifier() for part in (first, *rest)):
@@ -20,7 +20,7 @@ def available(module: str, paths: Sequence[str]) -> bool:
     if not rest and first in sys.builtin_module_names:
         return True
     PathFinder.invalidate_caches()
-    found = PathFinder.find_spec(first, [*paths, *sys.path])
+    found = PathFinder.find_spec(first, list(path))
     name = first
     for part in rest:
         if found is None or found.submodule_search_locations is None:
@@ -30,19 +30,19 @@ def available(module: str, paths: Sequence[str]) -> bool:
     return found is not None
 
 
-def packages(paths: Sequence[str]) -> list[dict[str, str]]:
+def packages(path: Sequence[str]) -> list[dict[str, str]]:
     """The installed distributions, by name."""
     found: dict[str, str] = {}
-    for distribution in metadata.distributions(path=[*paths, *sys.path]):
+    for distribution in metadata.distributions(path=list(path)):
         if name := distribution.metadata["Name"]:
             found.setdefault(name, distribution.version)
     return [{"name": name, "version": found[name]} for name in sorted(found, key=str.lower)]
 
 
-def top_level(paths: Sequence[str]) -> list[str]:
+def top_level(path: Sequence[str]) -> list[str]:
     """The modules that the installed distributions bring, private ones aside."""
     names: set[str] = set()
-    for distribution in metadata.distributions(path=[*paths, *sys.path]):
+    for distribution in metadata.distributions(path=list(path)):
         names |= set(_names(distribution))
     return sorted(name for name in names if name.isidentifier() and not name.startswith("_"))
 

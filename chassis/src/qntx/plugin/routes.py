@@ -15,6 +15,7 @@ from qntx.plugin.executor import Executor
 from qntx.plugin.fields import Fields
 from qntx.plugin.http import Request, Response, Route, answer
 from qntx.plugin.ingest import Brought
+from qntx.plugin.packages import Site
 from qntx.wire.execution import record
 
 Ask = Callable[[Fields, str, Limits], Execution]
@@ -39,8 +40,9 @@ class State(Protocol):
 class Routes:
     """The routes of one plugin."""
 
-    def __init__(self, executor: Executor, state: State) -> None:
+    def __init__(self, executor: Executor, state: State, site: Site) -> None:
         self._executor = executor
+        self._site = site
         self._state = state
 
     def table(self) -> list[Route]:
@@ -50,7 +52,9 @@ class Routes:
             Route("POST", "/execute-file", "Run a Python file of this machine: path, timeout_secs", self._execute_file),
             Route("GET", "/uv/check", "Whether a module can be imported: module", self._check),
             Route("POST", "/uv/check", "The same, with the module in the body", self._check),
-            Route("POST", "/uv/install", "Install a package: package", self._install),
+            Route("POST", "/uv/install", "Install packages: package (or packages), force", self._install),
+            Route("POST", "/uv/remove", "Remove packages installed so: package (or packages)", self._remove),
+            Route("GET", "/uv/list", "The packages installed so", self._installed),
             Route("GET", "/pip/check", "The same as uv/check", self._check),
             Route("POST", "/pip/check", "The same as uv/check", self._check),
             Route("POST", "/pip/install", "The same as uv/install", self._install),
@@ -60,9 +64,7 @@ class Routes:
             Route("POST", "/modules", "The same, with the modules in the body", self._modules),
             Route("GET", "/health", "How the plugin is", self._health),
             Route("GET", "/handlers", "The handlers it found and how each is", self._handlers),
-            Route(
-                "GET", "/ingest-scripts", "The ingest scripts it brings along", self._ingest_scripts
-            ),
+            Route("GET", "/ingest-scripts", "The ingest scripts it brings along", self._ingest_scripts),
             Route("GET", "/metrics", "Counts and durations for Prometheus", self._metrics),
             Route("GET", glyph.MODULE_PATH, "The plugin's glyph, for QNTX's canvas", self._glyph),
         ]
@@ -90,15 +92,20 @@ class Routes:
 
     async def _check(self, request: Request) -> Response:
         module = request.fields().required_text("module")
-        there = await asyncio.to_thread(modules.available, module, self._executor.paths)
+        there = await asyncio.to_thread(modules.available, module, self._executor.path)
         return answer({"module": module, "available": there})
 
     async def _install(self, request: Request) -> Response:
-        request.fields().required_text("package")
-        return answer({"error": "package: this plugin cannot install packages while it runs"}, 501)
+        return await self._site.install(request.fields())
+
+    async def _remove(self, request: Request) -> Response:
+        return await self._site.remove(request.fields())
+
+    async def _installed(self, _request: Request) -> Response:
+        return answer({"packages": await asyncio.to_thread(self._site.installed)})
 
     async def _packages(self, _request: Request) -> Response:
-        return answer({"packages": await asyncio.to_thread(modules.packages, self._executor.paths)})
+        return answer({"packages": await asyncio.to_thread(modules.packages, self._executor.path)})
 
     async def _version(self, _request: Request) -> Response:
         variant = self._executor.variant
@@ -111,8 +118,8 @@ class Routes:
 
     async def _modules(self, request: Request) -> Response:
         names = request.fields().texts("modules") or list(self._state.default_modules)
-        paths = self._executor.paths
-        there = await asyncio.to_thread(lambda: {name: modules.available(name, paths) for name in names})
+        path = self._executor.path
+        there = await asyncio.to_thread(lambda: {name: modules.available(name, path) for name in names})
         return answer({"modules": there})
 
     async def _health(self, _request: Request) -> Response:

@@ -61,7 +61,7 @@ class RuntimeServicer:
 
     async def Capabilities(self, _request: Any, _context: Any) -> runtime_pb2.CapabilitiesResponse:
         engine = self._executor.describe()
-        names = await asyncio.to_thread(modules.top_level, self._executor.paths)
+        names = await asyncio.to_thread(modules.top_level, self._executor.path)
         return runtime_pb2.CapabilitiesResponse(
             sandbox=engine.get("sandbox", ""),
             primitives={name: str(found) for name, found in engine.get("primitives", {}).items()},

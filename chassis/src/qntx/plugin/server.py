@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from qntx.engine.pool import Pool
 from qntx.model.variant import Variant
-from qntx.plugin import config, listening
+from qntx.plugin import listening
 from qntx.plugin.arguments import Arguments
 from qntx.plugin.domain import DomainServicer
 from qntx.plugin.executor import Executor
@@ -63,7 +63,7 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         await server.start()
         stack.push_async_callback(server.stop, GRACE_SECONDS)
         print(f"QNTX_PLUGIN_PORT={port}", flush=True)
-        executor.configure(config.configure(variant, {}).settings)
+        domain.configure({})
         _log.info("%s %s serves on %s:%d", variant.name, variant.version, arguments.host, port)
         with lifecycle.watching(parent=not arguments.outlive_parent):
             reason = await lifecycle.ended()
