@@ -8,13 +8,18 @@ that says why.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from qp_capsule.capsule import (
+    AuthoritySection,
     Capsule,
     CapsuleType,
+    ExecutionSection,
+    OutcomeSection,
     ReasoningOption,
+    ReasoningSection,
     ToolCall,
     attach_stored_document,
     content_for_hash,
@@ -54,7 +59,6 @@ def draft(capsule: Capsule) -> Draft:
 
 def content(capsule: Capsule) -> dict[str, Any]:
     """The 13 keys, each of its specified type, with holes where the chain writes."""
-    trigger, context, authority = capsule.trigger, capsule.context, capsule.authority
     return {
         "id": str(capsule.id),
         "type": CapsuleType(capsule.type).value,
@@ -63,34 +67,30 @@ def content(capsule: Capsule) -> dict[str, Any]:
         "sequence": HOLE,
         "previous_hash": HOLE,
         "spec_version": _text(capsule.spec_version),
-        "trigger": {
-            "type": _text(trigger.type),
-            "source": _text(trigger.source),
-            "timestamp": _time(trigger.timestamp),
-            "request": _text(trigger.request),
-            "correlation_id": _text_or_null(trigger.correlation_id),
-            "user_id": _text_or_null(trigger.user_id),
-        },
-        "context": {
-            "agent_id": _text(context.agent_id),
-            "session_id": _text_or_null(context.session_id),
-            "environment": _object(context.environment),
-        },
+        "trigger": _trigger(capsule),
+        "context": _context(capsule),
         "reasoning": _reasoning(capsule),
-        "authority": {
-            "type": _text(authority.type),
-            "approver": _text_or_null(authority.approver),
-            "policy_reference": _text_or_null(authority.policy_reference),
-            "chain": _list(authority.chain),
-            "escalation_reason": _text_or_null(authority.escalation_reason),
-        },
-        "execution": {
-            "tool_calls": [_tool_call(call) for call in capsule.execution.tool_calls],
-            "duration_ms": _integer(capsule.execution.duration_ms),
-            "resources_used": _object(capsule.execution.resources_used),
-        },
+        "authority": _authority(capsule),
+        "execution": _execution(capsule),
         "outcome": _outcome(capsule),
     }
+
+
+def opening(capsule: Capsule) -> dict[str, Any]:
+    """What is known by now, for Capsule.from_dict: the sections that say something."""
+    document = {
+        "id": str(capsule.id),
+        "type": CapsuleType(capsule.type).value,
+        "domain": _text(capsule.domain),
+        "parent_id": str(capsule.parent_id) if capsule.parent_id else None,
+        "spec_version": _text(capsule.spec_version),
+        "trigger": _trigger(capsule),
+        "context": _context(capsule),
+    }
+    for name, (empty, section) in _LATER.items():
+        if getattr(capsule, name) != empty:
+            document[name] = section(capsule)
+    return document
 
 
 def from_record(record: Record) -> Capsule:
@@ -207,6 +207,47 @@ def _list(value: Any) -> list[Any]:
     return kept if isinstance(kept, list) else [kept]
 
 
+def _trigger(capsule: Capsule) -> dict[str, Any]:
+    trigger = capsule.trigger
+    return {
+        "type": _text(trigger.type),
+        "source": _text(trigger.source),
+        "timestamp": _time(trigger.timestamp),
+        "request": _text(trigger.request),
+        "correlation_id": _text_or_null(trigger.correlation_id),
+        "user_id": _text_or_null(trigger.user_id),
+    }
+
+
+def _context(capsule: Capsule) -> dict[str, Any]:
+    context = capsule.context
+    return {
+        "agent_id": _text(context.agent_id),
+        "session_id": _text_or_null(context.session_id),
+        "environment": _object(context.environment),
+    }
+
+
+def _authority(capsule: Capsule) -> dict[str, Any]:
+    authority = capsule.authority
+    return {
+        "type": _text(authority.type),
+        "approver": _text_or_null(authority.approver),
+        "policy_reference": _text_or_null(authority.policy_reference),
+        "chain": _list(authority.chain),
+        "escalation_reason": _text_or_null(authority.escalation_reason),
+    }
+
+
+def _execution(capsule: Capsule) -> dict[str, Any]:
+    execution = capsule.execution
+    return {
+        "tool_calls": [_tool_call(call) for call in execution.tool_calls],
+        "duration_ms": _integer(execution.duration_ms),
+        "resources_used": _object(execution.resources_used),
+    }
+
+
 def _reasoning(capsule: Capsule) -> dict[str, Any]:
     reasoning = capsule.reasoning
     options = [_option(option) for option in reasoning.options or []]
@@ -258,3 +299,12 @@ def _outcome(capsule: Capsule) -> dict[str, Any]:
         "side_effects": _list(outcome.side_effects),
         "metrics": _object(outcome.metrics),
     }
+
+
+_LATER: dict[str, tuple[object, Callable[[Capsule], dict[str, Any]]]] = {
+    "reasoning": (ReasoningSection(), _reasoning),
+    "authority": (AuthoritySection(), _authority),
+    "execution": (ExecutionSection(), _execution),
+    "outcome": (OutcomeSection(), _outcome),
+}
+"""Sections that are mostly empty when the work begins, each with its empty form."""

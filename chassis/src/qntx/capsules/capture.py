@@ -87,6 +87,9 @@ def _capture_object(value: Any, budget: Budget, depth: int) -> Any:
 
 
 def _spend(value: str, budget: Budget) -> str:
+    if len(value) <= budget.text_characters and len(value) <= budget.characters and value.isascii():
+        budget.characters -= len(value)
+        return value
     kept = text(value, min(budget.text_characters, budget.characters))
     budget.characters = max(0, budget.characters - len(kept))
     return kept

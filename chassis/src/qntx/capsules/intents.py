@@ -26,6 +26,8 @@ from qntx.capsules.lock import locked
 from qntx.errors import StorageError
 
 BUSY_SECONDS = 10.0
+SETTLED_MAX = 64
+"""Intents that have their record and are kept all the same, so that removing them costs a run next to nothing."""
 SCHEMA = (
     """create table if not exists intents (
         number integer primary key autoincrement, id text not null unique, owner text not null,
@@ -89,7 +91,7 @@ class Intents:
         self._do(lambda c: c.execute("update intents set content = ?, ended = 1 where id = ?", (content, capsule_id)))
 
     def settled(self, capsule_id: str) -> None:
-        """It has its record. The intent goes with the next thing that is noted, so that this costs nothing."""
+        """It has its record. The intent goes later, with others: a record that is sealed again stays the one it is."""
         self._settled.append(capsule_id)
 
     def read(self) -> tuple[dict[str, int], dict[str, set[int]]]:
@@ -112,9 +114,13 @@ class Intents:
                 if dead:
                     yield owner, self._do(lambda c, owner=owner: _left_by(c, owner))  # type: ignore[misc]
 
-    def close(self) -> None:
+    def forget(self) -> None:
+        """Remove now what has its record."""
         if self._settled:
-            self._do(lambda connection: None)
+            self._do(self._remove_settled)
+
+    def close(self) -> None:
+        self.forget()
         with self._lock:
             self._close()
             self._disown()
@@ -141,7 +147,7 @@ class Intents:
             try:
                 if self._connection is None:
                     self._connection = self._open()
-                if self._settled:
+                if len(self._settled) >= SETTLED_MAX:
                     self._remove_settled(self._connection)
                 return work(self._connection)
             except (sqlite3.Error, OSError) as error:

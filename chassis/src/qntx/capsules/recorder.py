@@ -10,8 +10,9 @@ failure:
     ...
     run.finish("success")
 
-`begin` and `finish` each cost one small write without an fsync. The seal, with its fsync, happens on the storage's own
-thread, many at a time; `await run.sealed()` waits for it where somebody must know.
+`begin` and `finish` each cost one small write without an fsync. The record is made and sealed a moment later, on other
+threads, many at a time, so that whoever ran the code is answered first; `await run.sealed()` waits for it, where
+somebody must know.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ import asyncio
 import json
 import logging
 import time
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qp_capsule.capsule import Capsule
 
-from qntx.capsules import canonical
 from qntx.capsules import capsule as capsules
 from qntx.capsules.audit import Capsules
 from qntx.capsules.canonical import HOLE
@@ -35,11 +38,17 @@ from qntx.capsules.capture import text
 from qntx.capsules.intents import Intent, Intents
 from qntx.capsules.record import Draft, Record
 from qntx.capsules.storage.foreign import ForeignStorage
-from qntx.errors import CapsuleError
+from qntx.capsules.storage.writer import Writer
+from qntx.errors import CapsuleError, StorageError
 
 log = logging.getLogger("qntx.capsules.recorder")
 
 DIED = "the process that ran this died before it ended"
+
+
+class _Ended(NamedTuple):
+    run: Run
+    record: Future[Record]
 
 
 class Recorder:
@@ -51,15 +60,21 @@ class Recorder:
             raise CapsuleError("a Recorder needs a storage that orders records by itself: a SQLite file or PostgreSQL")
         self._capsules = capsules
         self.intents = Intents(intents) if intents is not None else capsules.intents
+        self._unkept: deque[tuple[Draft, str | None]] = deque()
+        """What the storage would not take; tried again when it takes another."""
+        self._making: Writer[_Ended, None] = Writer(self._make, lambda: None)
 
     def begin(self, capsule: Capsule, tenant_id: str | None = None) -> Run:
         """Note that what this capsule describes is about to start. Raises CapsuleError where that cannot be noted."""
-        intent = json.dumps(_open_content(capsule))
+        intent = json.dumps(capsules.opening(capsule))
         number, started = self.intents.begin(str(capsule.id), intent, tenant_id)
         return Run(self, capsule, tenant_id, number, started)
 
     def recover(self) -> list[Future[Record]]:
-        """Seal what dead processes have left: as failures, or with the outcome where it was known already."""
+        """Seal what dead processes have left: as failures, or with the outcome where it was known already.
+
+        What had its record, and was only not forgotten yet, keeps the one it has.
+        """
         sealed = []
         for _, left in self.intents.orphans():
             futures = [self._seal(_recovered(intent, self.intents), intent.tenant_id) for intent in left]
@@ -67,32 +82,51 @@ class Recorder:
                 # Held until committed: were this process to die now, the next one finds them again.
                 future.exception()
             sealed += futures
+        self.intents.forget()
         return sealed
 
     def close(self) -> None:
         """Leave. Runs that have not finished become recoverable."""
+        self._making.close()
         self.intents.close()
 
-    def _finish(self, run: Run, draft: Draft) -> Future[Record]:
+    def _finish(self, run: Run) -> Future[Record]:
         try:
-            self.intents.end(draft.id, _kept(draft))
-        except CapsuleError:
-            # The capsule is about to be sealed all the same; the note was for the case that this process dies first.
+            self.intents.end(run.id, json.dumps(capsules.opening(run.capsule)))
+        except Exception:
+            # Whatever audited code put into its capsule, and whatever the disk does: it is about to be sealed all the
+            # same. The note was for the case that this process dies first.
             log.exception("the end of run %s could not be noted", run.number)
-        return self._seal(draft, run.tenant_id)
+        record: Future[Record] = Future()
+        self._making.submit(_Ended(run, record), hurried=False)
+        return record
+
+    def _make(self, batch: Sequence[_Ended]) -> Sequence[None]:
+        self.intents.forget()
+        for run, record in batch:
+            draft = _numbered(run.capsule, self.intents.ledger, run.number, run.started)
+            self._seal(draft, run.tenant_id).add_done_callback(partial(_pass_on, record))
+        return [None] * len(batch)
 
     def _seal(self, draft: Draft, tenant_id: str | None) -> Future[Record]:
         future = self._capsules.chain.storage.append(draft, self._capsules.seal, tenant_id)
-        future.add_done_callback(lambda done: self._settled(draft.id, done))
+        future.add_done_callback(lambda done: self._settled(draft, tenant_id, done))
         return future
 
-    def _settled(self, capsule_id: str, done: Future[Record]) -> None:
-        """The intent goes when the record is committed; a record that could not be kept stays an open intent."""
+    def _settled(self, draft: Draft, tenant_id: str | None, done: Future[Record]) -> None:
+        """The intent goes when the record is committed; until then it stays open, whoever lives to see to it."""
         error = done.exception()
-        if error is not None:
-            log.error("capsule %s could not be sealed: %s", capsule_id, error)
+        if error is None:
+            self.intents.settled(draft.id)
+            self._try_again()
             return
-        self.intents.settled(capsule_id)
+        log.error("capsule %s could not be sealed: %s", draft.id, error)
+        if isinstance(error, StorageError):
+            self._unkept.append((draft, tenant_id))
+
+    def _try_again(self) -> None:
+        for _ in range(len(self._unkept)):
+            self._seal(*self._unkept.popleft())
 
 
 class Run:
@@ -103,8 +137,8 @@ class Run:
         """Enrich it until `finish`."""
         self.tenant_id = tenant_id
         self.number = number
+        self.started = started
         self._recorder = recorder
-        self._started = started
         self._begun = time.monotonic()
         self._record: Future[Record] | None = None
 
@@ -125,8 +159,7 @@ class Run:
         outcome.result = result if result is not None else outcome.result
         elapsed_ms = int((time.monotonic() - self._begun) * 1000)
         self.capsule.execution.duration_ms = elapsed_ms if duration_ms is None else duration_ms
-        draft = _numbered(self.capsule, self._recorder.intents.ledger, self.number, self._started)
-        self._record = self._recorder._finish(self, draft)
+        self._record = self._recorder._finish(self)
         return self._record
 
     async def sealed(self) -> Record:
@@ -149,23 +182,18 @@ def _numbered(capsule: Capsule, ledger: str, number: int, started: int) -> Draft
     return capsules.draft(capsule)
 
 
-def _open_content(capsule: Capsule) -> dict[str, Any]:
-    document = capsules.content(capsule)
-    return {**document, "sequence": 0, "previous_hash": None}
-
-
-def _kept(draft: Draft) -> str:
-    """A draft as an intent keeps it: its pieces, as text."""
-    pieces = [piece.decode() for piece in draft.pieces]
-    return canonical.encode([draft.id, draft.type, draft.domain, draft.session_id, pieces, draft.failed])
+def _pass_on(record: Future[Record], done: Future[Record]) -> None:
+    error = done.exception()
+    if error is not None:
+        record.set_exception(error)
+    else:
+        record.set_result(done.result())
 
 
 def _recovered(intent: Intent, intents: Intents) -> Draft:
-    if intent.ended:
-        id_, type_, domain, session_id, pieces, failed = json.loads(intent.content)
-        return Draft(id_, type_, domain, session_id, tuple(piece.encode() for piece in pieces), failed)
     capsule = Capsule.from_dict(json.loads(intent.content))
-    capsule.outcome.status = "failure"
-    capsule.outcome.error = DIED
-    capsule.outcome.summary = "recovered"
+    if not intent.ended:
+        capsule.outcome.status = "failure"
+        capsule.outcome.error = DIED
+        capsule.outcome.summary = "recovered"
     return _numbered(capsule, intents.ledger, intent.number, intent.number)

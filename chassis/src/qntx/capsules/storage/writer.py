@@ -1,26 +1,39 @@
 """One thread that does a storage's jobs in order, a batch at a time.
 
 Callers enqueue and wait, or do not; the thread takes whatever has gathered while the last batch was on its way to the
-disk, and that is how a hundred callers share one fsync. A future that is done means committed.
+disk, and that is how a hundred callers share one fsync. A future that is done means committed. A job in no hurry
+waits a little for company, so that whoever left it is answered before the work begins.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from qntx.capsules import fork
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Queue: TypeAlias = "SimpleQueue[tuple[Any, Future[Any]] | None]"
 
 BATCH_MAX = 1_024
 IDLE_SECONDS = 10.0
 """After which the thread ends and the connection closes; the next job starts both again."""
+
+
+COMPANY_SECONDS = 0.02
+
+
+class _Item(NamedTuple):
+    job: Any
+    future: Future[Any]
+    hurried: bool
+
+
+Queue = SimpleQueue[_Item | None]
 
 
 class Writer(Generic[Job, Result]):
@@ -40,14 +53,14 @@ class Writer(Generic[Job, Result]):
         self._lock = threading.Lock()  # Guards _thread, and that what is queued has one.
         self._gate = threading.Lock()  # Held while the connection is in use.
 
-    def submit(self, job: Job) -> Future[Result]:
+    def submit(self, job: Job, *, hurried: bool = True) -> Future[Result]:
         future: Future[Result] = Future()
         future.set_running_or_notify_cancel()
         with self._lock:
-            self._queue.put((job, future))
+            self._queue.put(_Item(job, future, hurried))
             started = self._thread is not None or self._start()
         if not started:
-            self._handle(_gathered(self._queue))
+            self._handle(_gathered(self._queue, []))
         return future
 
     def close(self) -> None:
@@ -98,7 +111,7 @@ class Writer(Generic[Job, Result]):
                 continue
             if first is None:
                 break
-            self._handle([first, *_gathered(queue)])
+            self._handle(_gathered(queue, [first]))
         with self._gate:
             self._release()
 
@@ -110,14 +123,14 @@ class Writer(Generic[Job, Result]):
                 self._thread = None
             return True
 
-    def _handle(self, batch: list[tuple[Any, Future[Any]]]) -> None:
+    def _handle(self, batch: list[_Item]) -> None:
         with self._gate:
-            answers = self._answers([job for job, _ in batch])
-        for (_, future), answer in zip(batch, answers, strict=True):
+            answers = self._answers([item.job for item in batch])
+        for item, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
-                future.set_exception(answer)
+                item.future.set_exception(answer)
             else:
-                future.set_result(answer)
+                item.future.set_result(answer)
 
     def _answers(self, jobs: list[Job]) -> Sequence[Any]:
         try:
@@ -126,16 +139,18 @@ class Writer(Generic[Job, Result]):
             return [error] * len(jobs)
 
 
-def _gathered(queue: Queue) -> list[tuple[Any, Future[Any]]]:
-    """What waits now, up to the batch's bound; a stop that waits behind it is put back."""
-    batch: list[tuple[Any, Future[Any]]] = []
-    while len(batch) < BATCH_MAX - 1:
+def _gathered(queue: Queue, batch: list[_Item]) -> list[_Item]:
+    """The batch with what waits now, and what comes while none is in a hurry; a stop behind it is put back."""
+    until = time.monotonic() + COMPANY_SECONDS
+    hurried = not batch or batch[0].hurried
+    while len(batch) < BATCH_MAX:
         try:
-            item = queue.get_nowait()
+            item = queue.get_nowait() if hurried else queue.get(timeout=max(0.0, until - time.monotonic()))
         except Empty:
             break
         if item is None:
             queue.put(None)
             break
         batch.append(item)
+        hurried = hurried or item.hurried
     return batch
