@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,21 @@ from qp_capsule.audit import Capsules as ReferenceCapsules
 from qp_capsule.chain import CapsuleChain as ReferenceChain
 from qp_capsule.seal import Seal as ReferenceSeal
 from qp_capsule.storage import CapsuleStorage as ReferenceStorage
-from tests.bench.measure import Row, row
+from tests.bench.measure import Row, interleaved, row
 
 from qntx.capsules import Capsule, Capsules, Level, Recorder
+from qntx.engine.api import Settings
+from qntx.engine.pool import Pool
+from qntx.model.execution import Execution, Result
+from qntx.model.variant import parse
+from qntx.plugin.audit import Audit, Place
+from qntx.plugin.executor import Executor
+from qntx.plugin.metrics import Metrics
 
 RECORDS = int(os.environ.get("CAPSULES_BENCH_RECORDS", "50000"))
 CALLS = 300
 TASKS = 32
+EXECUTIONS = 500
 ROUNDS = 5
 OURS, THEIRS = "qntx", "qp-capsule"
 
@@ -34,6 +43,7 @@ def rows() -> Iterator[Row]:
         yield from asyncio.run(_sealing(folder))
         yield from asyncio.run(_caller(folder))
         yield from asyncio.run(_recording(folder))
+        yield from asyncio.run(_executing(folder))
         yield from asyncio.run(_verifying(folder))
 
 
@@ -110,6 +120,50 @@ async def _recording(folder: Path) -> list[Row]:
     await run.sealed()
     await capsules.close()
     return [row("a run's begin", begins, "µs"), row("a run's finish", ends, "µs")]
+
+
+class _Unrecorded:
+    """An entry, and a trail, that keep nothing: what an execution costs without its record."""
+
+    id = ""
+
+    def begin(self, execution: Execution, environment: Mapping[str, Any]) -> _Unrecorded:
+        return self
+
+    def ended(self, result: Result, calls_home: int) -> None:
+        pass
+
+    def lost(self, why: str) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _Nowhere(Place):
+    def open(self) -> _Unrecorded:
+        return _Unrecorded()
+
+
+async def _executing(folder: Path) -> list[Row]:
+    """One execution with its record and one without, in turns. No gRPC, which would hide some of it."""
+    variant = parse("bench", "", "(none)")
+    names = {"an execution without its record": _Nowhere, "an execution": Place}
+    subjects = {}
+    async with AsyncExitStack() as stack:
+        for name, place in names.items():
+            audit = Audit(variant, place(folder / place.__name__ / "capsules.db"))
+            executor = Executor(variant, Pool, Metrics(variant.name), audit)
+            stack.push_async_callback(executor.aclose)
+            executor.configure(Settings(variant.name))
+            subjects[name] = functools.partial(_execute, executor)
+        taken = await interleaved(subjects, EXECUTIONS)
+    without, recorded = names
+    return [row(without, taken[without], "ms"), row(recorded, taken[recorded], "ms", to=without)]
+
+
+async def _execute(executor: Executor) -> None:
+    assert (await executor.run(Execution(code="_result = 1 + 1", id=executor.new_id()))).success
 
 
 async def _verifying(folder: Path) -> list[Row]:

@@ -27,6 +27,7 @@ def test_values_are_read_as_the_core_writes_them():
         "max_workers": "4",
         "memory_mib": "512.000000",
         "network": "false",
+        "network_ports": "443, 8080",
         "python_paths": "/a:/b",
         "default_modules": '["numpy","pandas"]',
         "site_dir": "/site",
@@ -39,6 +40,7 @@ def test_values_are_read_as_the_core_writes_them():
     assert configuration.faults == ()
     assert (settings.limits.timeout_seconds, settings.limits.memory_mib, settings.limits.network) == (0.5, 512, False)
     here = f"/site/py{sys.version_info.major}.{sys.version_info.minor}"
+    assert settings.limits.network_ports == (443, 8080)
     assert (settings.running_max, settings.paths) == (4, ("/a", "/b", f"{here}/current/ahead"))
     assert settings.paths_after == (f"{here}/current/packages",)
     assert settings.limits.readable_paths == ("/a", "/b", here)
@@ -54,6 +56,8 @@ def test_values_are_read_as_the_core_writes_them():
         ("timeout_secs", "nan", "not between"),
         ("max_workers", "1.5", "not a whole number"),
         ("network", "yes", "neither true nor false"),
+        ("network_ports", "443,https", "not a number"),
+        ("network_ports", "[443,70000]", "not between 1 and 65535"),
         ("site_dir", "relative", "not an absolute path"),
         ("python_paths", "/a:b", "not an absolute path"),
         ("python_paths", "[1]", "more than texts"),

@@ -14,6 +14,7 @@ from qntx.model.execution import Execution, Outcome
 from qntx.model.identity import is_asid
 from qntx.model.variant import parse
 from qntx.plugin import runs
+from qntx.plugin.audit import Audit, Place
 from qntx.plugin.executor import Executor
 from qntx.plugin.metrics import Metrics
 from qntx.plugin.runs import Runs
@@ -27,12 +28,12 @@ def engines():
 
 
 @pytest.fixture
-async def executor(engines):
+async def executor(engines, tmp_path):
     def open_engine(settings: Settings) -> ScriptedEngine:
         engines.append(ScriptedEngine(settings))
         return engines[-1]
 
-    executor = Executor(BIO, open_engine, Metrics("bio"))
+    executor = Executor(BIO, open_engine, Metrics("bio"), Audit(BIO, Place(tmp_path / "capsules.db")))
     yield executor
     await executor.aclose()
 

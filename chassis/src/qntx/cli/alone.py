@@ -23,7 +23,7 @@ from qntx.host.executor import Script
 from qntx.host.home import Home
 from qntx.host.plugins.discovery import discover, search_paths
 from qntx.host.plugins.router import route
-from qntx.model.execution import Mode
+from qntx.model.execution import Mode, Trigger
 
 
 def run(body: Mapping[str, Any], mode: Mode, show: Callable[[str, Any], None]) -> None:
@@ -36,6 +36,7 @@ def run(body: Mapping[str, Any], mode: Mode, show: Callable[[str, Any], None]) -
         session_id=body["session_id"],
         upstream=body["upstream"],
         timeout_seconds=body["timeout_secs"],
+        trigger=Trigger("cli"),
     )
     asyncio.run(_run(script, show))
 

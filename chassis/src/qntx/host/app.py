@@ -14,6 +14,7 @@ import grpc.aio
 import httpx
 import structlog
 
+from qntx.capsules import mount_capsules
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
@@ -22,6 +23,7 @@ from qntx.host.api import (
     canvas,
     events,
     health,
+    metrics,
     names,
     page,
     plugins,
@@ -31,6 +33,7 @@ from qntx.host.api import (
     scripts,
     watchers,
 )
+from qntx.host.audit import Audit
 from qntx.host.canvas import Canvas
 from qntx.host.config import Config
 from qntx.host.events import Hub
@@ -100,7 +103,9 @@ class Host:
         config, home = self._config, self._home
         installed = discover(config.plugin, search_paths(config.plugin, home, self._folder))
         _report_unused(config, installed)
-        store = await stack.enter_async_context(SQLiteStore(home.attestations, NodeKey.load(home.keys / "node.key")))
+        node = NodeKey.load(home.keys / "node.key")
+        store = await stack.enter_async_context(SQLiteStore(home.attestations, node))
+        audit = await stack.enter_async_context(Audit(home, self.registry))
         token = new_token()
         fetcher = await stack.enter_async_context(Fetcher(private=config.host.fetch_private))
         offered: list[Callable[[grpc.aio.Server], None]] = [
@@ -121,13 +126,15 @@ class Host:
                 queue_endpoint=queue,
                 schedule_endpoint=queue,
                 auth_token=token,
-                config=_default(plugin, config) | settings(plugin, config, home),
+                config=_default(plugin, config)
+                | settings(plugin, config, home)
+                | {"capsules": str(home.capsules), "node": node.did},
             )
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
         if self._serve:
             engine = await self._watching(stack, store, work)
-            await self._answering(stack, store, manager, engine, work)
+            await self._answering(stack, store, manager, engine, work, audit)
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
         if self._serve:
@@ -166,7 +173,13 @@ class Host:
         return engine
 
     async def _answering(
-        self, stack: AsyncExitStack, store: SQLiteStore, manager: Manager, engine: Engine, work: Pulse
+        self,
+        stack: AsyncExitStack,
+        store: SQLiteStore,
+        manager: Manager,
+        engine: Engine,
+        work: Pulse,
+        audit: Audit,
     ) -> None:
         """HTTP, and the note that says where."""
         config, home = self._config, self._home
@@ -175,6 +188,7 @@ class Host:
         work.schedules.resolve = ix.resolve_line
         routers = [
             health.router(self.registry),
+            metrics.router(self.registry, store.position, audit.capsules.storage.count, work.jobs.counts),
             page.router(),
             canvas.router(await stack.enter_async_context(Canvas(home.canvas))),
             names.router(),
@@ -188,7 +202,9 @@ class Host:
             plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
             proxy.router(self.registry),
         ]
-        http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
+        application = api.create(config.host, routers)
+        mount_capsules(application, audit.capsules)
+        http = HttpServer(application, config.host.address, config.host.port)
         self.url = (await stack.enter_async_context(http)).url
         here = Presence.of_this_process(self.url)
         presence.announce(home.presence, here)

@@ -22,7 +22,7 @@ from qntx.errors import ChassisError, NotFound
 from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.host.plugins.router import glyph_of, route
-from qntx.model.execution import Mode, Outcome, Result
+from qntx.model.execution import Mode, Outcome, Result, Trigger
 from qntx.protocol import python_pb2, runtime_pb2
 from qntx.wire.execution import display_from_proto, result_from_proto
 
@@ -42,6 +42,7 @@ class Script:
     upstream: Any = None
     timeout_seconds: float | None = None
     capture_variables: bool = False
+    trigger: Trigger = field(default_factory=lambda: Trigger("http"))
     execution_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The same id again is the same run, never a second one."""
 
@@ -59,6 +60,8 @@ class Answer(msgspec.Struct, kw_only=True, frozen=True):
     glyph: str
     provider: str
     execution_id: str
+    capsule_id: str
+    """Its record in the audit trail; empty where the plugin keeps none."""
     outcome: str
     truncated: bool
     variables: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
@@ -142,6 +145,7 @@ class Executor:
             glyph=script.glyph,
             provider=provider,
             execution_id=script.execution_id,
+            capsule_id=result.capsule_id,
             outcome=result.outcome.value,
             truncated=result.truncated,
             variables=result.variables if script.capture_variables else msgspec.UNSET,
@@ -212,6 +216,7 @@ def _request(script: Script) -> runtime_pb2.RunRequest:
         limits=runtime_pb2.Limits(timeout_seconds=script.timeout_seconds),
         capture_variables=script.capture_variables,
         session_id=script.session_id,
+        trigger=runtime_pb2.Trigger(kind=script.trigger.kind, name=script.trigger.name),
     )
 
 

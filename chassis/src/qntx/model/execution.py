@@ -40,6 +40,18 @@ class Limits:
     network: bool = False
     subprocess: bool = False
     readable_paths: tuple[str, ...] = ()
+    network_ports: tuple[int, ...] = (22, 53, 80, 443, 9418)
+    """Where `network`: the TCP ports it may connect to. What else this machine serves is not for scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What asked for a run."""
+
+    kind: str = "call"
+    """call, http, websocket, cli, watcher or job."""
+    name: str = ""
+    """Which one: the watcher's id, the job's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,7 @@ class Execution:
     principal: str = ""
     job_id: str = ""
     """The job whose run it is, where the host said so: jobs that it enqueues are that one's children."""
+    trigger: Trigger = field(default_factory=Trigger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class Result:
     cpu_ms: float = 0.0
     peak_rss_bytes: int = 0
     missing_module: str = ""
+    capsule_id: str = ""
+    """The record of this run in the audit trail."""
 
     @property
     def success(self) -> bool:

@@ -24,6 +24,7 @@ MODULE = r"[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*"
 PACKAGE = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 RELEASE = r"[0-9]+([.][0-9]+)*((a|b|rc|[.]post|[.]dev)[0-9]+)?"
 CONSTRAINT = rf"((>=|<=|==|!=|>|<) *{RELEASE}|~= *[0-9]+[.]{RELEASE})"
+PORT_MAX = 65535
 REQUIREMENT = rf" *({PACKAGE}) *({CONSTRAINT} *(, *{CONSTRAINT} *)*)?"
 
 
@@ -136,6 +137,10 @@ def _whole(least: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _port(value: Any) -> bool:
+    return _whole(1)(value) and value <= PORT_MAX
+
+
 def _seconds(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
@@ -166,6 +171,7 @@ KEYS: Mapping[str, Any] = {
         "output_bytes": _WHOLE,
         "scratch_mib": _WHOLE,
         "network": _SWITCH,
+        "network_ports": _Kind("a list of port numbers, 1 to 65535", _port, many=True),
         "subprocess": _SWITCH,
         "readable_paths": _Kind("a list of absolute paths", _matching("/.*"), many=True),
     },

@@ -18,7 +18,8 @@ from qntx.engine.api import Settings
 from qntx.engine.overlay import Overlay
 from qntx.model.execution import Limits
 from qntx.model.nearest import meant
-from qntx.model.variant import Variant
+from qntx.model.variant import PORT_MAX, Variant
+from qntx.plugin.audit import Place
 
 DEFAULT_MODULES = ("numpy", "pandas", "requests", "json", "os", "sys")
 SANDBOXES = ("full", "landlock", "limits")
@@ -43,6 +44,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Configuration:
     settings: Settings
+    audit: Place
+    """Where runs are recorded."""
     default_modules: tuple[str, ...] = DEFAULT_MODULES
     default_provider: bool = False
     debug: bool = False
@@ -84,6 +87,12 @@ def fields_of(variant: Variant) -> dict[str, Field]:
             "integer", "Memory a script may use, in MiB", _whole(16, 1 << 24), str(limits.memory_mib), "16"
         ),
         "network": Field("boolean", "Scripts may use the network", _switch, str(limits.network).lower()),
+        "network_ports": Field(
+            "string",
+            "TCP ports that scripts may connect to where they may use the network, separated by commas",
+            _ports,
+            ",".join(map(str, limits.network_ports)),
+        ),
         "subprocess": Field("boolean", "Scripts may start programs", _switch, str(limits.subprocess).lower()),
         "require_sandbox": Field(
             "string",
@@ -92,6 +101,13 @@ def fields_of(variant: Variant) -> dict[str, Field]:
             "limits",
             pattern="^(full|landlock|limits)$",
         ),
+        "capsules": Field(
+            "string",
+            "The audit trail's SQLite file; its key is in `keys` beside it. A host sets it itself",
+            _path,
+            str(Place.default().file),
+        ),
+        "node": Field("string", "What records call this machine; by default its name. A host sets it itself", str),
     }
 
 
@@ -113,6 +129,7 @@ def configure(variant: Variant, given: Mapping[str, str]) -> Configuration:
     site = _site(variant, values)
     return Configuration(
         settings=_settings(variant, values, Overlay(site)),
+        audit=_audit(values),
         default_modules=values.get("default_modules") or DEFAULT_MODULES,
         default_provider=values.get("default_provider", False),
         debug=values.get("enable_debug", False),
@@ -143,12 +160,18 @@ def _settings(variant: Variant, values: Mapping[str, Any], overlay: Overlay) -> 
     )
 
 
+def _audit(values: Mapping[str, Any]) -> Place:
+    file = Path(values["capsules"]) if "capsules" in values else Place.default().file
+    return Place(file, values.get("node", ""))
+
+
 def _limits(limits: Limits, values: Mapping[str, Any], paths: tuple[str, ...]) -> Limits:
     return replace(
         limits,
         timeout_seconds=values.get("timeout_secs", limits.timeout_seconds),
         memory_mib=values.get("memory_mib", limits.memory_mib),
         network=values.get("network", limits.network),
+        network_ports=values.get("network_ports", limits.network_ports),
         subprocess=values.get("subprocess", limits.subprocess),
         readable_paths=tuple(dict.fromkeys((*limits.readable_paths, *paths))),
     )
@@ -202,6 +225,12 @@ def _path(text: str) -> str:
 
 def _paths(text: str) -> tuple[str, ...]:
     return tuple(_path(part) for part in _list(text, ":"))
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    """Also of the JSON list of numbers that it is where the configuration held a list."""
+    port = _whole(1, PORT_MAX)
+    return tuple(port(part) for part in text.strip("[]").split(",") if part.strip())
 
 
 def _words(text: str) -> tuple[str, ...]:

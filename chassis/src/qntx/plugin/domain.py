@@ -57,6 +57,7 @@ class DomainServicer:
 
     async def Initialize(self, request: domain_pb2.InitializeRequest, _context: Any) -> domain_pb2.InitializeResponse:
         self.configure(request.config)
+        self._executor.audit.open()
         self._executor.connect(_endpoints(request))
         # Healthy from here on: the core restarts a plugin that is not, and looking for handlers may take its time.
         self._initialized = True
@@ -128,6 +129,7 @@ class DomainServicer:
         self._configuration = configuration
         self._site.use(configuration.site)
         self._executor.configure(configuration.settings)
+        self._executor.audit.move(configuration.audit)
 
 
 def _endpoints(request: domain_pb2.InitializeRequest) -> Endpoints:

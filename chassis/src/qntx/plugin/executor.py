@@ -1,7 +1,8 @@
 """The one place every run of this plugin goes through.
 
-It holds the engine and the host's services as they are configured now, gives each run its line home and counts how it
-ended. A new configuration makes a new engine; runs that are under way keep the one they began with.
+It holds the engine and the host's services as they are configured now, gives each run its line home and its place in
+the audit trail, and counts how it ended. A new configuration makes a new engine; runs that are under way keep the one
+they began with.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from qntx.errors import ChassisError, PluginUnavailable
 from qntx.model.execution import Execution, Limits, Result
 from qntx.model.identity import RANDOM_BYTES, asid
 from qntx.model.variant import Variant
+from qntx.plugin.audit import Audit
 from qntx.plugin.home import ScriptHome
 from qntx.plugin.metrics import Metrics
 
@@ -34,9 +36,10 @@ OpenEngine = Callable[[Settings], AbstractAsyncContextManager[Engine]]
 class Executor:
     """Runs code for whoever calls this plugin."""
 
-    def __init__(self, variant: Variant, open_engine: OpenEngine, metrics: Metrics) -> None:
+    def __init__(self, variant: Variant, open_engine: OpenEngine, metrics: Metrics, audit: Audit) -> None:
         self.variant = variant
         self.metrics = metrics
+        self.audit = audit
         self._open_engine = open_engine
         self._host = HostClients(Endpoints())
         self._current: _Held | None = None
@@ -84,7 +87,8 @@ class Executor:
         """Run it to its end. A script's failure is in the result; what is raised is that it could not run at all."""
         try:
             async with self._engine() as engine, aclosing(self._home(execution)) as home:
-                result = await engine.run(execution, home, on_event)
+                with await self.audit.recording(execution, self.path, lambda: home.calls) as recording:
+                    result = recording.ended(await engine.run(execution, home, recording.listening(on_event)))
         except ChassisError as refusal:
             self.metrics.refused(refusal)
             raise
@@ -125,6 +129,7 @@ class Executor:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
         await self._host.aclose()
+        await self.audit.aclose()
 
     def _home(self, execution: Execution) -> ScriptHome:
         return ScriptHome(self._host, self.variant, execution)

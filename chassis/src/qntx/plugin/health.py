@@ -20,6 +20,7 @@ def details(executor: Executor, handlers: Mapping[str, str], faults: tuple[str, 
     """Names to texts, as the core's page shows them. A warm-up that goes on is no illness."""
     engine = executor.describe()
     told = {executor.variant.name: sys.version, "engine": "ready" if engine.get("ready") else _why_not(engine)}
+    told["capsules"] = executor.audit.describe()
     told |= {name: str(engine[name]) for name in _TOLD if name in engine}
     told |= {f"executions.{outcome}": str(count) for outcome, count in executor.metrics.outcomes().items() if count}
     told |= {f"preload.{module}": str(why) for module, why in engine.get("preload_failed", {}).items()}

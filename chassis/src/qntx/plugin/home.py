@@ -36,6 +36,8 @@ class ScriptHome:
             source_version=variant.version, handler=execution.handler, glyph_id=execution.glyph_id
         )
         self._open: dict[str, AsyncGenerator[Attestation, None]] = {}
+        self.calls = 0
+        """How many were made, beside attesting."""
 
     async def attest(self, drafts: Sequence[bytes]) -> Sequence[Stored]:
         try:
@@ -44,6 +46,7 @@ class ScriptHome:
             raise Refused(f"attest: {refusal}") from refusal
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        self.calls += 1
         try:
             known = checked(name, arguments)
             return await getattr(self, f"_{name}")(**known)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from qntx.errors import Refused, UnknownHandler
-from qntx.model.execution import Execution, Limits, Outcome, Result
+from qntx.model.execution import Execution, Limits, Outcome, Result, Trigger
 from qntx.plugin import requests
 from qntx.plugin.executor import Executor
 from qntx.plugin.fields import json_object
@@ -46,7 +46,8 @@ class Jobs:
         if self.is_reload(request.handler_name):
             return self._answer(success=True, result=await self.reload())
         transcript = Transcript()
-        execution = self.execution(request.handler_name, request.payload, request.timeout_secs, self._executor.new_id())
+        asked = self.execution(request.handler_name, request.payload, request.timeout_secs, self._executor.new_id())
+        execution = replace(asked, trigger=Trigger("job", request.job_id))
         result = await self._executor.run(execution, transcript.on_event)
         self._handlers.ended(execution, result)
         entries = transcript.finish(result)
@@ -68,7 +69,8 @@ class Jobs:
         execution_id = request.execution_id or self._executor.new_id()
         asked = self.execution(request.handler_name, request.payload, request.timeout_seconds, execution_id)
         limits = limits_from_proto(request.limits, asked.limits)
-        execution = replace(asked, limits=limits, job_id=request.job_id)
+        trigger = Trigger("job", request.job_id)
+        execution = replace(asked, limits=limits, job_id=request.job_id, principal=request.principal, trigger=trigger)
         async for event in runs.begin(execution).events():
             if event.HasField("end"):
                 self._handlers.ended(execution, result_from_proto(event.end))

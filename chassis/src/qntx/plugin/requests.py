@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qntx.errors import InvalidRequest, InvalidScript, MissingField
-from qntx.model.execution import Execution, Limits, Mode
+from qntx.model.execution import Execution, Limits, Mode, Trigger
 from qntx.plugin.fields import Fields
 from qntx.script import declarations, triggers
 
@@ -81,5 +81,6 @@ def _asked(fields: Fields, execution_id: str, limits: Limits, **what: Any) -> Ex
         upstream=fields.value("upstream_attestation"),
         capture_variables=fields.flag("capture_variables"),
         session_id=fields.text("session_id"),
+        trigger=Trigger("http"),
         **what,
     )

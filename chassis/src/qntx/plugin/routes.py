@@ -87,6 +87,7 @@ class Routes:
             outcome=result.outcome.value,
             displays=list(result.displays),
             truncated=result.truncated,
+            capsule_id=result.capsule_id,
         )
         return Response(200 if result.success else 400, told)
 

@@ -18,6 +18,7 @@ from qntx.engine.pool import Pool
 from qntx.model.variant import Variant
 from qntx.plugin import listening
 from qntx.plugin.arguments import Arguments
+from qntx.plugin.audit import Audit
 from qntx.plugin.domain import DomainServicer
 from qntx.plugin.executor import Executor
 from qntx.plugin.handlers import Handlers
@@ -47,7 +48,7 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
     """Serve until there is a reason to end."""
     lifecycle = Lifecycle()
     async with AsyncExitStack() as stack:
-        executor = Executor(variant, Pool, Metrics(variant.name))
+        executor = Executor(variant, Pool, Metrics(variant.name), Audit(variant))
         stack.push_async_callback(executor.aclose)
         runs = Runs(executor)
         stack.push_async_callback(runs.aclose)

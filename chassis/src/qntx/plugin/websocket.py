@@ -11,11 +11,12 @@ import codecs
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from qntx.engine.api import Event
 from qntx.errors import ChassisError, InvalidRequest
-from qntx.model.execution import Execution
+from qntx.model.execution import Execution, Trigger
 from qntx.plugin import requests
 from qntx.plugin.executor import Executor
 from qntx.plugin.fields import Fields, json_object
@@ -75,7 +76,8 @@ class Conversation:
     def _start(self, fields: Fields) -> None:
         if len(self._runs) >= RUNS_MAX:
             raise InvalidRequest("type", f"{RUNS_MAX} executions are under way on this connection already")
-        execution = requests.execute(fields, self._executor.new_id(), self._executor.limits)
+        asked = requests.execute(fields, self._executor.new_id(), self._executor.limits)
+        execution = replace(asked, trigger=Trigger("websocket"))
         self._runs[execution.id] = asyncio.create_task(self._run(execution))
 
     def _cancel(self, execution_id: str) -> None:
@@ -87,7 +89,13 @@ class Conversation:
         try:
             result = await self._executor.run(execution, teller.on_event)
             # Spliced, because a result is carried as the worker wrote it.
-            told = record(result, type="end", execution_id=execution.id, displays=list(result.displays))
+            told = record(
+                result,
+                type="end",
+                execution_id=execution.id,
+                displays=list(result.displays),
+                capsule_id=result.capsule_id,
+            )
             self._outbox.put_nowait(_frame(WebSocketMessage.DATA, told))
         except ChassisError as refusal:
             self._refuse(refusal, execution.id)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from qntx.errors import InvalidRequest, Refused
-from qntx.model.execution import Execution, Limits, Mode, Outcome, Result
+from qntx.model.execution import Execution, Limits, Mode, Outcome, Result, Trigger
 from qntx.protocol import runtime_pb2
 
 _OUTCOMES = {
@@ -22,6 +22,7 @@ _OUTCOMES = {
     Outcome.OUT_OF_MEMORY: runtime_pb2.OUT_OF_MEMORY,
     Outcome.KILLED: runtime_pb2.KILLED,
 }
+_LIMITS = runtime_pb2.Limits.DESCRIPTOR.fields_by_name
 _NUMBER_MAX = 2**63
 _MODES = {runtime_pb2.MODE_EXECUTE: Mode.EXECUTE, runtime_pb2.MODE_EVALUATE: Mode.EVALUATE}
 
@@ -59,6 +60,7 @@ def execution_from_proto(request: runtime_pb2.RunRequest, limits: Limits) -> Exe
         capture_variables=request.capture_variables,
         session_id=request.session_id,
         principal=request.principal,
+        trigger=Trigger(request.trigger.kind or Trigger().kind, request.trigger.name),
     )
 
 
@@ -70,11 +72,12 @@ def execution_to_proto(execution: Execution) -> runtime_pb2.RunRequest:
         mode=runtime_pb2.MODE_EVALUATE if execution.mode is Mode.EVALUATE else runtime_pb2.MODE_EXECUTE,
         glyph_id=execution.glyph_id,
         upstream_json=b"" if execution.upstream is None else json.dumps(execution.upstream).encode(),
-        limits=runtime_pb2.Limits(**{name: getattr(limits, name) for name in limits.__slots__}),
+        limits=runtime_pb2.Limits(**{name: getattr(limits, name) for name in _LIMITS}),
         capture_variables=execution.capture_variables,
         session_id=execution.session_id,
         principal=execution.principal,
         filename=execution.filename,
+        trigger=runtime_pb2.Trigger(kind=execution.trigger.kind, name=execution.trigger.name),
     )
 
 
@@ -98,6 +101,7 @@ def result_from_proto(
         cpu_ms=end.cpu_ms,
         peak_rss_bytes=end.peak_rss_bytes,
         missing_module=end.missing_module,
+        capsule_id=end.capsule_id,
     )
 
 
@@ -171,6 +175,7 @@ def end_to_proto(result: Result) -> runtime_pb2.End:
         cpu_ms=result.cpu_ms,
         peak_rss_bytes=result.peak_rss_bytes,
         missing_module=_text(result.missing_module),
+        capsule_id=result.capsule_id,
     )
 
 

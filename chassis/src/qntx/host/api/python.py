@@ -67,6 +67,7 @@ class ExecutionAnswer(BaseModel):
     glyph: str
     provider: str
     execution_id: str
+    capsule_id: str = Field(description="Its record: `/api/v1/capsules/{capsule_id}`.")
     outcome: str = Field(description="finished, raised, timed_out, cancelled, out_of_memory or killed.")
     truncated: bool = Field(description="Whether more was printed than is kept.")
     variables: dict[str, str] | None = Field(default=None, description="Only where they were asked for.")
@@ -122,7 +123,7 @@ def _one_of(**fields: str | None) -> str:
 
 
 def _script(body: _Common, code: str, mode: Mode) -> Script:
-    named = {"execution_id": body.execution_id} if body.execution_id else {}
+    named: dict[str, Any] = {"execution_id": body.execution_id} if body.execution_id else {}
     return Script(
         code=code,
         glyph=body.glyph,

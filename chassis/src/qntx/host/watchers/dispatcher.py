@@ -13,6 +13,7 @@ from qntx.host.plugins.registry import Registry
 from qntx.host.plugins.router import route
 from qntx.host.watchers.dispatch import Firing, Ran
 from qntx.model.attestation import Attestation
+from qntx.model.execution import Trigger
 from qntx.model.watcher import Action, Watcher, action_fields
 from qntx.protocol import domain_pb2
 from qntx.wire.record import record_of
@@ -89,6 +90,7 @@ class HostDispatcher:
                 glyph=_glyph(watcher),
                 glyph_id=_glyph_id(watcher),
                 upstream=record_of(claim),
+                trigger=Trigger("watcher", watcher.id),
                 # Not the firing's: the same execution id again would be the run that failed.
                 execution_id=uuid.uuid4().hex,
             )
