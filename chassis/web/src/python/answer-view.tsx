@@ -1,9 +1,11 @@
 /** What a run said and answered, from its first line of output to its result. */
 
 import { useEffect, useRef } from "preact/hooks";
+import type { Answer } from "../api/shapes";
 import { change } from "../canvas/glyphs";
 import { copy } from "../results/download";
 import { BundleView } from "../results/bundle";
+import { table } from "../results/shape";
 import { Value } from "../results/value";
 import { Button, IconButton } from "../ui/button";
 import { ProgressBar } from "../ui/progress";
@@ -20,24 +22,31 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
     if (state === "running" && follow.current) box.current!.scrollTop = box.current!.scrollHeight;
   });
   const going = state === "running" || state === "waiting";
+  const doubled = isTwice(answer, parts);
   const silent = answer?.success && parts.length === 0 && (answer.result === null || answer.result === undefined);
   return (
     <div class="answer" ref={box} tabIndex={0} role="region" aria-label="Output" aria-busy={going}
       onScroll={({ currentTarget: at }) => (follow.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX)}>
       {going && progress && <ProgressBar progress={progress} />}
-      {parts.map((part, position) => <PartView key={position} part={part} />)}
+      {(doubled ? parts.slice(0, -1) : parts).map((part, position) => <PartView key={position} part={part} />)}
       {answer?.truncated && <p class="muted">More was printed than is kept.</p>}
       {refusal && <p class="refusal wrong" role="alert">{refusal}</p>}
       {answer?.error && <Failed id={id} error={answer.error} glyphs={answer.try_glyphs ?? []} />}
-      {answer && shows(answer.result, parts) && <Value key={run.executionId} value={answer.result} />}
+      {answer && !displayed(answer, parts) && <Value key={run.executionId} value={answer.result} />}
       {silent && <p class="muted">Done. It printed nothing and answered nothing.</p>}
     </div>
   );
 } // prettier-ignore
 
-/** What was displayed already is not shown again as the result. */
-function shows(result: unknown, parts: Part[]): boolean {
-  return !(typeof result === "string" && result.startsWith("<") && parts.some((part) => part.kind === "display"));
+/** A table that is the result is shown as the page shows tables, not as the HTML that pandas makes of it. */
+function isTwice(answer: Answer | null, parts: Part[]): boolean {
+  const last = parts.at(-1);
+  return last?.kind === "display" && "text/html" in last.bundle && table(answer?.result) !== null;
+}
+
+/** Where the result has no form but its repr, what it looks like says all. */
+function displayed(answer: Answer, parts: Part[]): boolean {
+  return parts.some((part) => part.kind === "display" && part.bundle["text/plain"] === answer.result);
 }
 
 function PartView({ part }: { part: Part }) {

@@ -1,8 +1,8 @@
-/** An editor as a component; what is typed goes out, what is replaced from outside comes in. */
+/** An editor as a component; its text is what it begins with, and what is typed goes out. */
 
 import type { EditorView } from "@codemirror/view";
 import { useEffect, useRef } from "preact/hooks";
-import { mark, open, replace } from "./editor";
+import { mark, open } from "./editor";
 import type { Failure } from "./traceback";
 
 interface CodeProps {
@@ -34,9 +34,6 @@ export function Code(props: CodeProps) {
     if (focused) view.current.focus();
     return () => view.current?.destroy();
   }, []);
-  useEffect(() => {
-    if (view.current) replace(view.current, props.text);
-  }, [props.text]);
   useEffect(() => {
     if (view.current) mark(view.current, props.failure ?? null);
   }, [props.failure?.line, props.failure?.message]);

@@ -1,6 +1,6 @@
 /** The editor: CodeMirror with Python, what a script may call, and the line that failed. */
 
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { globalCompletion, localCompletionSource, python, pythonLanguage } from "@codemirror/lang-python";
@@ -17,6 +17,7 @@ import {
   keymap,
   lineNumbers,
   placeholder,
+  tooltips,
   type DecorationSet,
 } from "@codemirror/view";
 import { colours, theme } from "./colours";
@@ -65,15 +66,10 @@ export function mark(view: EditorView, failure: Failure | null): void {
   view.dispatch({ effects: markFailed.of(line ? line.from : null) });
 }
 
-export function replace(view: EditorView, text: string): void {
-  if (view.state.doc.toString() === text) return;
-  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
-}
-
 function setUp(writing: Writing): Extension[] {
   const run = writing.run;
   return [
-    keymap.of(run ? [{ key: "Ctrl-Enter", mac: "Cmd-Enter", run: () => (run(), true), preventDefault: true }] : []),
+    keymap.of(run ? [{ key: "Ctrl-Enter", mac: "Cmd-Enter", run: (view) => (closeCompletion(view), run(), true), preventDefault: true }] : []),
     lineNumbers(),
     history(),
     drawSelection(),
@@ -88,6 +84,8 @@ function setUp(writing: Writing): Extension[] {
     pythonLanguage.data.of({ autocomplete: localCompletionSource }),
     pythonLanguage.data.of({ autocomplete: globalCompletion }),
     pythonLanguage.data.of({ autocomplete: scriptNames }),
+    // Outside of the glyph, which would cut them off.
+    tooltips({ parent: document.body, position: "fixed" }),
     autocompletion({ icons: false }),
     hoverTooltip(nameUnderPointer),
     failedLine,
