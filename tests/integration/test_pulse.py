@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -317,3 +318,103 @@ async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) ->
     finally:
         process.kill()
         await process.wait()
+
+
+async def test_progress_is_published_while_a_job_runs(tmp_path: Path, handlers: Handlers) -> None:
+    async def step(job: Job, report: Report) -> JobOutcome:
+        for n in range(4):
+            report.progress(n, 4, "")
+            await asyncio.sleep(0.3)
+        return JobOutcome(True)
+
+    handlers.bodies["step"] = step
+    told: list[Job] = []
+    async with Pulse(tmp_path, handlers, told.append) as pulse:
+        job = await pulse.jobs.enqueue(JobDraft("python/step"))
+        await until(pulse, job.id)
+
+    running = {each.progress_current for each in told if each.state is JobState.RUNNING}
+    assert len(running) >= 3
+    assert (told[0].state, told[-1].state) == (JobState.QUEUED, JobState.COMPLETED)
+
+
+async def test_a_dispatcher_that_breaks_costs_its_job_no_other_and_is_asked_again(
+    pulse: Pulse, handlers: Handlers
+) -> None:
+    async def breaks_once(job: Job, report: Report) -> JobOutcome:
+        if job.attempts == 1:
+            raise RuntimeError("a fault of the host's own")
+        return JobOutcome(True)
+
+    handlers.bodies["breaks"] = breaks_once
+    job = await pulse.jobs.enqueue(JobDraft("python/breaks"))
+
+    assert (await until(pulse, job.id)).state is JobState.COMPLETED
+    assert (await pulse.jobs.get(job.id)).attempts == 2
+
+
+async def test_a_line_to_a_plugin_that_is_cut_costs_a_run_and_not_the_job(pulse: Pulse, handlers: Handlers) -> None:
+    async def cut_once(job: Job, report: Report) -> JobOutcome:
+        if job.attempts == 1:
+            raise asyncio.CancelledError  # what gRPC raises where a channel is closed under a call
+        return JobOutcome(True)
+
+    handlers.bodies["cut"] = cut_once
+    job = await pulse.jobs.enqueue(JobDraft("python/cut"))
+
+    assert (await until(pulse, job.id)).state is JobState.COMPLETED
+
+
+async def test_jobs_that_ended_long_ago_are_forgotten_with_their_lines_and_deliveries(
+    tmp_path: Path, handlers: Handlers
+) -> None:
+    async def lines(job: Job, report: Report) -> JobOutcome:
+        return JobOutcome(True, log=(LogLine(1, "info", "done"),))
+
+    handlers.bodies["lines"] = lines
+    now_ms = 1_700_000_000_000
+    async with Pulse(tmp_path, handlers, keep_seconds=60, now_ms=lambda: now_ms) as pulse:
+        old = await pulse.jobs.enqueue(JobDraft("python/lines"))
+        await until(pulse, old.id)
+        now_ms += 61_000
+        waiting = await pulse.jobs.enqueue(JobDraft("python/unknown"))
+        new = await pulse.jobs.enqueue(JobDraft("python/lines"))
+        await until(pulse, new.id)
+        await pulse._forget()
+
+        with pytest.raises(NotFound):
+            await pulse.jobs.get(old.id)
+        kept = await pulse.jobs.find(JobFilter())
+        assert {job.id for job in kept} == {waiting.id, new.id}
+
+    with sqlite3.connect(tmp_path / "jobs.db") as connection:
+        assert connection.execute("SELECT DISTINCT job_id FROM job_line").fetchall() == [(new.id,)]
+    connection.close()
+    with sqlite3.connect(tmp_path / "pulse.db") as connection:
+        over = connection.execute("SELECT count(*) FROM workflow_status WHERE status = 'SUCCESS'").fetchone()
+    connection.close()
+    assert over[0] <= 2
+
+
+async def test_cost_is_kept_and_adds_up_over_runs(pulse: Pulse, handlers: Handlers) -> None:
+    async def costs(job: Job, report: Report) -> JobOutcome:
+        return JobOutcome(job.attempts == 2, cost=0.25, plugin_version="1.2.3")
+
+    handlers.bodies["costs"] = costs
+    job = await pulse.jobs.enqueue(JobDraft("python/costs", retry=Retry(1, 0.01), cost_estimate=1.0))
+
+    ended = await until(pulse, job.id)
+
+    assert (ended.cost_estimate, ended.cost_actual, ended.plugin_version) == (1.0, 0.5, "1.2.3")
+
+
+async def test_a_tick_while_the_last_job_is_still_at_it_does_not_move_the_time_it_looks_back_to(pulse: Pulse) -> None:
+    schedule = await pulse.schedules.create(ScheduleDraft("python/sleep", 3600, first_run_at_once=False))
+
+    first = await pulse.schedules.trigger(schedule.id)
+    looked_back_to = (await pulse.schedules.get(schedule.id)).last_run_at_ms
+    await asyncio.sleep(0.05)
+    again = await pulse.schedules.trigger(schedule.id)
+
+    assert again.id == first.id
+    assert (await pulse.schedules.get(schedule.id)).last_run_at_ms == looked_back_to

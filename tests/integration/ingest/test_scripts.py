@@ -274,11 +274,13 @@ def execute(payload):
             told[path] = open(path).read()
         except OSError as refused:
             told[path] = type(refused).__name__
-    try:
-        socket.create_connection(("127.0.0.1", payload["port"]), timeout=2).close()
-        told["network"] = True
-    except OSError as refused:
-        told["network"] = False
+    for name, port in (("network", 443), ("host", payload["port"])):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+            told[name] = True
+        except OSError as refused:
+            # Nobody need be there: to be told so takes a network too.
+            told[name] = isinstance(refused, ConnectionRefusedError)
     return told
 """
 
@@ -297,6 +299,11 @@ def execute(payload):
         host.publish("reaching", self._probe(host), needs=["network"])
 
         assert host.ingested(type="reaching", input="x")["network"] is True
+
+    def test_what_may_use_the_network_does_not_reach_the_host_that_runs_it(self, host: IngestHost) -> None:
+        host.publish("turning", self._probe(host), needs=["network"])
+
+        assert host.ingested(type="turning", input="x")["host"] is False
 
     def test_a_script_cannot_grant_anything_to_a_job_it_enqueues(self, host: IngestHost, folder: Path) -> None:
         (secret := folder / "secret.txt").write_text("secret")

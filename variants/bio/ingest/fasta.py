@@ -1,7 +1,7 @@
 """FASTA: one attestation per record, with its length, GC content and alphabet.
 
-`ix fasta genes.fa [more.fa.gz …]`. Reads line by line and keeps no sequence, so memory stays flat however long a record
-or a file is. A record that is no sequence is attested as malformed and the rest goes on.
+`ix fasta genes.fa [more.fa.gz …]`. Reads block by block and keeps no sequence, so memory stays flat however long a
+record, a line or a file is. A record that is no sequence is attested as malformed and the rest goes on.
 """
 
 import gzip
@@ -9,42 +9,47 @@ import os
 
 from qntx import attest, log, progress
 
-LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-.")
-NUCLEIC = frozenset(b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv-.")
+LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-."
+NUCLEIC = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv-."
 WHITESPACE = b" \t\r\n"
-LINE_BYTES_MAX = 1 << 20
+BLOCK_BYTES = 1 << 20
+TEXT_MAX = 1000
+"""Characters kept of an id or a description."""
 PROGRESS_EVERY_BYTES = 4 << 20
 
 
 class Record:
-    """What is kept of a record while its lines go by."""
+    """What is kept of a record while its sequence goes by."""
 
     def __init__(self, header, line_number):
-        words = header.split(None, 1)
-        self.id = words[0] if words else ""
-        self.description = words[1].strip() if len(words) > 1 else ""
+        words = header.decode("utf-8", "replace").split(None, 1)
+        self.id = words[0][:TEXT_MAX] if words else ""
+        self.description = words[1].strip()[:TEXT_MAX] if len(words) > 1 else ""
         self.line_number = line_number
         self.length = self.gc = self.unknown = 0
-        self.letters = set()
+        self.nucleic = True
+        self.strange = set()
 
-    def add(self, line):
-        self.length += len(line)
-        self.gc += line.count(b"G") + line.count(b"C") + line.count(b"g") + line.count(b"c")
-        self.unknown += line.count(b"N") + line.count(b"n")
-        self.letters.update(line)
+    def add(self, lines):
+        """Counted by deleting: bytes.translate goes through a block faster than any loop."""
+        letters = lines.translate(None, WHITESPACE)
+        self.length += len(letters)
+        self.gc += len(letters) - len(letters.translate(None, b"GCgc"))
+        self.unknown += len(letters) - len(letters.translate(None, b"Nn"))
+        if others := letters.translate(None, NUCLEIC):
+            self.nucleic = False
+            self.strange.update(others.translate(None, LETTERS))
 
     def fault(self):
         if not self.id:
             return "the header names no sequence"
         if not self.length:
             return "no sequence follows the header"
-        strange = sorted(self.letters - LETTERS)
-        return f"{bytes(strange[:8])!r} is no letter of a sequence" if strange else ""
+        return f"{bytes(sorted(self.strange)[:8])!r} is no letter of a sequence" if self.strange else ""
 
     def facts(self):
-        nucleic = self.letters <= NUCLEIC
-        facts = {"length": self.length, "alphabet": "nucleotide" if nucleic else "protein"}
-        if nucleic:
+        facts = {"length": self.length, "alphabet": "nucleotide" if self.nucleic else "protein"}
+        if self.nucleic:
             known = self.length - self.unknown
             facts["gc_percent"] = round(100 * self.gc / known, 3) if known else None
         if self.description:
@@ -68,22 +73,36 @@ def _ingest(path, done, total, summary):
     name = os.path.basename(path)
     record, told = None, done
     with open(path, "rb") as raw:
-        lines = gzip.open(raw) if path.endswith(".gz") else raw
-        for number, line in enumerate(iter(lambda: lines.readline(LINE_BYTES_MAX), b""), start=1):
-            if line.startswith(b">"):
+        for number, is_header, piece in _pieces(gzip.open(raw) if path.endswith(".gz") else raw):
+            if is_header:
                 _close(record, name, summary)
-                record = Record(line[1:].decode("utf-8", "replace"), number)
-                if done + raw.tell() - told >= PROGRESS_EVERY_BYTES:
-                    told = done + raw.tell()
-                    progress(told, total, f"{name}: {summary['records']} records")
+                record = Record(piece[1:], number)
             elif record is not None:
-                record.add(line.strip(WHITESPACE))
-                if done + raw.tell() - told >= PROGRESS_EVERY_BYTES:
-                    told = done + raw.tell()
-                    progress(told, total, f"{name}: in {record.id}")
-            elif line.strip(WHITESPACE):
-                raise ValueError(f"{path}: line {number} is not FASTA: the first record starts with '>'")
+                record.add(piece)
+            elif text := piece.lstrip(WHITESPACE):
+                line = number + piece[: len(piece) - len(text)].count(b"\n")
+                raise ValueError(f"{path}: line {line} is not FASTA: the first record starts with '>'")
+            if done + raw.tell() - told >= PROGRESS_EVERY_BYTES:
+                told = done + raw.tell()
+                progress(told, total, f"{name}: {summary['records']} records")
     _close(record, name, summary)
+
+
+def _pieces(stream):
+    """Header lines and the lines between them, a block at most: number of the first line, is a header, bytes."""
+    number, at_line_start = 1, True
+    while block := stream.read(BLOCK_BYTES):
+        if not block.endswith(b"\n"):
+            block += stream.readline(BLOCK_BYTES)
+        start = 0
+        while start < len(block):
+            is_header = at_line_start and block.startswith(b">", start)
+            end = block.find(b"\n", start) + 1 if is_header else block.find(b"\n>", start) + 1
+            end = end or len(block)
+            yield number, is_header, block[start:end]
+            number += block.count(b"\n", start, end)
+            at_line_start = block.endswith(b"\n", start, end)
+            start = end
 
 
 def _close(record, name, summary):

@@ -11,6 +11,8 @@ from qntx import attest, log, progress
 
 PHRED_OFFSET = 33
 LINE_BYTES_MAX = 64 << 20
+TEXT_MAX = 1000
+"""Bytes kept of a header."""
 PROGRESS_EVERY_READS = 5_000
 
 
@@ -42,7 +44,7 @@ def _ingest(path, done, total, summary):
             except ValueError as fault:
                 summary["malformed"] += 1
                 log(f"{name}, line {start}: {fault}", level="warning")
-                subject = header[1:].partition(b" ")[0].decode("utf-8", "replace") if header[:1] == b"@" else ""
+                subject = header[1:TEXT_MAX].partition(b" ")[0].decode("utf-8", "replace") if header[:1] == b"@" else ""
                 facts = {"line": start, "fault": str(fault)}
                 attest([subject or f"{name}:{start}"], ["read:malformed"], [name], attributes=facts)
                 lines.skip_to(b"@")
@@ -55,7 +57,7 @@ def _read(header, lines, name, summary):
     """One read; the sum of its qualities. After a ValueError the next line is where the next read may begin."""
     if not header.startswith(b"@"):
         raise ValueError("a read begins with '@'")
-    identifier, _, description = header[1:].decode("utf-8", "replace").partition(" ")
+    identifier, _, description = header[1:TEXT_MAX].decode("utf-8", "replace").partition(" ")
     if not identifier:
         raise ValueError("the read has no name")
     sequence = lines.next()

@@ -17,6 +17,8 @@ CHUNK_ROWS = 50_000
 SNIFF_BYTES = 64 << 10
 DISTINCT_MAX = 10_000
 COMMON = 5
+TEXT_MAX = 200
+"""Characters kept of a value; those that differ only after them count as one."""
 SKIPPED = re.compile(r"Skipping line (\d+): (.*?)(?:\n|$)")
 
 
@@ -89,7 +91,7 @@ class Column:
     def _count_values(self, present):
         if self.overflow:
             return
-        for value, count in present.astype(str).value_counts().items():
+        for value, count in present.astype(str).str.slice(0, TEXT_MAX).value_counts().items():
             self.values[value] = self.values.get(value, 0) + int(count)
         if len(self.values) > DISTINCT_MAX:
             self.overflow, self.values = True, {}
@@ -174,4 +176,5 @@ def _kind(present):
 
 
 def _plain(value):
-    return value.item() if hasattr(value, "item") else value
+    value = value.item() if hasattr(value, "item") else value
+    return value[:TEXT_MAX] if isinstance(value, str) else value

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 
 from qntx import attest, progress
 
+TEXT_MAX = 200
+"""Characters kept of a value."""
+
 
 def execute(payload):
     files = payload.get("inputs") or [payload["input"]]
@@ -60,5 +63,5 @@ def _profile(chunks, footer, column, file):
 
 def _plain(value):
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, int | float | str | bool) else str(value)
+        value = value.decode("utf-8", "replace")
+    return value if isinstance(value, int | float | bool) else str(value)[:TEXT_MAX]

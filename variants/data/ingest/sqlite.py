@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from qntx import attest, log, progress
 
+TEXT_MAX = 200
+"""Characters kept of a value."""
 PROFILED = "count(*), count({0}), count(DISTINCT {0}), min({0}), max({0}), avg({0})"
 
 
@@ -80,4 +82,6 @@ def _quoted(name):
 
 
 def _plain(value):
-    return f"{len(value)} bytes" if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return value[:TEXT_MAX] if isinstance(value, str) else value

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from qntx.errors import InvalidRequest
-from qntx.host.pulse.due import check, next_run_ms
+from qntx.host.pulse.due import check, next_run_ms, since_last_run
 
 
 def at(text: str) -> int:
@@ -37,3 +38,26 @@ def test_what_is_no_period_is_refused_with_its_field(interval_seconds: float, cr
         check(interval_seconds, cron)
 
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("payload", "last_ms", "expected"),
+    [
+        (b'{"since":"last_run"}', 1_700_000_000_000, {"since": "2023-11-14T22:13:20+00:00"}),
+        (
+            b'{"options": {"since" : "last_run"}}',
+            1_700_000_000_000,
+            {"options": {"since": "2023-11-14T22:13:20+00:00"}},
+        ),
+        (b'{"since": "last_run"}', 0, {"since": None}),
+        (b'{"since": "last_runs", "x": "last_run"}', 1, {"since": "last_runs", "x": "last_run"}),
+    ],
+)
+def test_since_last_run_is_that_time(payload: bytes, last_ms: int, expected: object) -> None:
+    assert json.loads(since_last_run(payload, last_ms)) == expected
+
+
+def test_code_that_speaks_of_since_last_run_is_left_alone() -> None:
+    payload = json.dumps({"script_code": 'x = {"since": "last_run"}'}).encode()
+
+    assert since_last_run(payload, 1) == payload

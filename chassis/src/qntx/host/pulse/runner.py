@@ -61,8 +61,8 @@ class Runner:
                 await self._take(job)
             except Exception as fault:
                 # A job that is neither run nor given back would be lost.
-                logger.exception("job %s could not be run", job_id)
-                await self._give_back(job, f"the host could not run it: {type(fault).__name__}: {fault}")
+                logger.exception("job %s could not be delivered", job_id)
+                await self._give_back(job, f"the host could not deliver it: {type(fault).__name__}: {fault}")
 
     def stop(self, job_id: str) -> None:
         """Stop its script now, if it runs here. Whoever calls has written down why."""
@@ -103,6 +103,10 @@ class Runner:
             return
         except Unavailable as lost:
             await self._lost(job, str(lost))
+            return
+        except Exception as fault:
+            logger.exception("job %s could not be run", job.id)
+            await self._lost(job, f"the host could not run it: {type(fault).__name__}: {fault}")
             return
         delay = None if outcome.success else delay_seconds(job.retry, job.attempts)
         if delay is None:

@@ -58,7 +58,8 @@ class ScheduleService:
     async def _create(self, request: pb.CreateScheduleRequest) -> str:
         """An active schedule of the same handler is answered instead of a second one, as the core does it."""
         for kept in await self._schedules.list(states=[ScheduleState.ACTIVE]):
-            if kept.handler_name == request.handler_name:
+            # All `ix` lines of a provider share one handler.
+            if kept.handler_name == request.handler_name and not kept.ats_code:
                 return kept.id
         created = await self._schedules.create(
             ScheduleDraft(
