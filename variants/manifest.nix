@@ -65,6 +65,11 @@ let
       output_bytes = whole;
       scratch_mib = whole;
       network = switch;
+      network_ports = {
+        wanted = "a list of port numbers, 1 to 65535";
+        holds = value: isInt value && value >= 1 && value <= 65535;
+        many = true;
+      };
       subprocess = switch;
       readable_paths = list "a list of absolute paths" "/.*";
     };

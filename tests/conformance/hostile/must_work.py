@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import Any
+
+with socket.create_server(("127.0.0.1", 0)) as _free:
+    PORT = _free.getsockname()[1]
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,10 @@ SCRIPTS = {
         not_on=("landlock",),
     ),
     "sockets where allowed": MustWork(
-        "import socket\ns = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(s.getsockname())\n"
+        f"import socket\ns = socket.create_server(('127.0.0.1', {PORT}))\nc = socket.create_connection(s.getsockname())\n"
         "c.sendall(b'x')\ns.accept()[0].recv(1).decode()",
         "x",
-        limits={"network": True},
+        limits={"network": True, "network_ports": (PORT,)},
     ),
     "numpy": MustWork(
         "import numpy as np\n(np.arange(6).reshape(2, 3) @ np.ones(3)).tolist()", [3.0, 12.0], needs=("numpy",)

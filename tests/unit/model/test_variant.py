@@ -111,6 +111,7 @@ def test_every_key_reaches_the_variant() -> None:
         output_bytes = 0
         scratch_mib = 1
         network = true
+        network_ports = [443, 5432]
         subprocess = true
         readable_paths = ["/data"]
     """
@@ -124,7 +125,9 @@ def test_every_key_reaches_the_variant() -> None:
     assert (variant.preload, variant.imports, variant.tools) == (("rdkit.Chem",), ("rdkit",), ("obabel",))
     assert (variant.environment, variant.nix) == ({"OMP_NUM_THREADS": "1"}, {"scikit-learn": "scikit-learn"})
     assert variant.smoke == Smoke("_result = [1]", [1])
-    assert variant.limits == Limits(1.5, 4096, 8, 0, 1, network=True, subprocess=True, readable_paths=("/data",))
+    assert variant.limits == Limits(
+        1.5, 4096, 8, 0, 1, network=True, network_ports=(443, 5432), subprocess=True, readable_paths=("/data",)
+    )
 
 
 @pytest.mark.parametrize("names", [["python", "python-bio"], ["a-b-c", "x", "a"]])

@@ -12,6 +12,8 @@ from qntx.worker.sandbox.policy import Policy
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+ICMP, TCP, UDP, SCTP, UDPLITE, SMC, MPTCP = 1, 6, 17, 132, 136, 256, 262
+CLOSE_ON_EXEC = 0x80000
 THREAD_FLAGS, FORK_FLAGS, NEW_USER = 0x3D0F00, 17, 0x10000000
 
 
@@ -77,7 +79,7 @@ def test_sockets_are_of_the_families_that_the_policy_names(machine, family, with
     socket = seccomp.number_of("socket")
 
     assert judge(seccomp.program(Policy()), machine, socket, family) == refused(errno.EACCES)
-    found = judge(seccomp.program(Policy(network=True)), machine, socket, family)
+    found = judge(seccomp.program(Policy(network=True)), machine, socket, family, 1)
     assert found == (ALLOW if with_network else refused(errno.EACCES))
     assert judge(seccomp.program(Policy(), unix_sockets=True), machine, socket, 1) == ALLOW
 
@@ -101,3 +103,38 @@ def test_signals_reach_only_oneself_where_the_kernel_cannot_hold_them_in(machine
 def test_ordinary_calls_are_allowed(machine):
     for number in (0, 1, 3, 5):
         assert judge(seccomp.program(Policy()), machine, number) == ALLOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "protocol", "allowed"),
+    [
+        ("stream", 0, True),
+        ("stream", TCP, True),
+        ("stream", MPTCP, False),
+        ("stream", SCTP, False),
+        ("stream", SMC, False),
+        ("datagram", 0, True),
+        ("datagram", UDP, True),
+        ("datagram", ICMP, True),
+        ("datagram", UDPLITE, False),
+        ("packets in sequence", 0, False),
+        ("congestion controlled", 0, False),
+    ],
+)
+def test_of_the_internets_sockets_there_are_those_whose_ports_can_be_judged(machine, kind, protocol, allowed):
+    program = seccomp.program(Policy(network=True))
+    kinds = {"stream": 1, "datagram": 2, "packets in sequence": 5, "congestion controlled": 6}
+
+    for family in (2, 10):
+        found = judge(program, machine, seccomp.number_of("socket"), family, kinds[kind] | CLOSE_ON_EXEC, protocol)
+
+        assert found == (ALLOW if allowed else refused(errno.EACCES))
+
+
+@pytest.mark.parametrize(("name", "before"), [("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)])
+def test_no_connection_begins_by_sending(machine, name, before):
+    program = seccomp.program(Policy(network=True))
+    send = seccomp.number_of(name)
+
+    assert judge(program, machine, send, *[7] * before, 0x4000) == ALLOW
+    assert judge(program, machine, send, *[7] * before, 0x20004000) == refused(errno.EOPNOTSUPP)

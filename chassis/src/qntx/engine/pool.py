@@ -247,6 +247,7 @@ def policy_of(limits: Limits) -> Policy:
         processes=limits.processes,
         scratch_mib=limits.scratch_mib,
         network=limits.network,
+        network_ports=limits.network_ports if limits.network else (),
         subprocess=limits.subprocess,
         readable_paths=tuple(limits.readable_paths),
     )

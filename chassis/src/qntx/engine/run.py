@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from qntx.engine.advice import advice
 from qntx.engine.api import Event, Home
 from qntx.engine.notes import Notes
 from qntx.engine.output import Output
@@ -292,9 +293,7 @@ class Run:
         untold = self._notes.refusals[head["refusals_told"] :]
         if outcome is Outcome.FINISHED and untold:
             return Outcome.RAISED, f"RuntimeError: {untold[0]}"
-        if outcome is Outcome.OUT_OF_MEMORY:
-            error += f"The run may use {self._execution.limits.memory_mib} MiB.\n"
-        return outcome, error
+        return outcome, error + advice(outcome, error, self._execution.limits)
 
     def _stop_text(self, error: str, dump: str) -> str:
         if self._stopped is Outcome.CANCELLED:

@@ -31,7 +31,9 @@ def primitives() -> dict[str, str]:
     found = {name: _tried(partial(kernel.unshare, flags)) for name, flags in _NAMESPACES.items()}
     found["landlock"] = _tried(landlock.abi)
     if found["landlock"] == "yes":
-        found["landlock"] = f"yes, ABI {landlock.abi()}"
+        version = landlock.abi()
+        found["landlock"] = f"yes, ABI {version}"
+        found["network_ports"] = "yes" if landlock.knows_ports(version) else f"no: Landlock ABI {version}, it takes 4"
     found["seccomp"] = _tried(_filter) if seccomp.supported() else f"no: unknown machine {kernel.MACHINE}"
     return found
 

@@ -51,13 +51,15 @@ class Policy:
     processes: int = 64
     scratch_mib: int = 256
     network: bool = False
+    network_ports: tuple[int, ...] = ()
     subprocess: bool = False
     readable_paths: tuple[str, ...] = ()
     session: bool = False
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Policy:
-        return cls(**{**fields, "readable_paths": tuple(fields["readable_paths"])})
+        lists = {name: tuple(fields[name]) for name in ("network_ports", "readable_paths")}
+        return cls(**{**fields, **lists})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -61,7 +61,8 @@ class Walls:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if self.rung != LIMITS:
-            landlock.restrict(self.landlock_abi, self._rules(policy, scratch), network=policy.network)
+            ports = policy.network_ports if policy.network else None
+            landlock.restrict(self.landlock_abi, self._rules(policy, scratch), ports)
         kernel.drop_capabilities()
         # Elsewhere the count of processes is the user's, who may have a desktop full of them.
         allowed = 0 if self.namespaces is not None else self.tasks_before + NPROC_MARGIN

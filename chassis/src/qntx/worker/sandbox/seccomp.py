@@ -21,7 +21,12 @@ _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _THREAD = 0x00010000
 _NAMESPACES = 0x7E020080
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
+_MSG_FASTOPEN = 0x20000000
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
+# The type's first two bits are those of SOCK_STREAM, SOCK_DGRAM and SOCK_RAW, which takes a privilege.
+_OTHER_THAN_STREAMS_AND_DATAGRAMS = 0b1100
+_PROTOCOLS = (0, 1, 6, 17, 58)
+"""The type's own, ICMP, TCP, UDP, ICMP of version 6."""
 
 # name: (x86_64, aarch64); None where the architecture has no such call.
 _NUMBERS: dict[str, tuple[int | None, int | None]] = {
@@ -82,6 +87,9 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
     "semget": (64, 190),
+    "sendmmsg": (307, 269),
+    "sendmsg": (46, 211),
+    "sendto": (44, 206),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
@@ -120,7 +128,9 @@ _METADATA: dict[str, tuple[int | None, int | None]] = {
     "utimensat": (280, 88),
     "utimes": (235, None),
 }
-_JUDGED = ("clone", "clone3", "mmap", "socket")
+# The argument that holds the flags of each call that can send the first bytes with the connection itself.
+_SENDING = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
+_JUDGED = ("clone", "clone3", "mmap", "socket", *_SENDING)
 _STARTS = ("fork", "vfork", "execve", "execveat")
 _SIGNALS_BY_PID = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _SIGNALS_UNNAMED = ("tkill", "pidfd_send_signal")
@@ -156,6 +166,8 @@ def program(policy: Policy, *, unix_sockets: bool = False, own_pid: int = 0, kee
     instructions += _refused("clone3", errno.ENOSYS)
     instructions += _processes(policy)
     instructions += _sockets(policy, unix_sockets=unix_sockets)
+    if policy.network:
+        instructions += _connecting()
     instructions += _shared_memory()
     if keep_metadata:
         for name in _METADATA:
@@ -201,12 +213,36 @@ def _processes(policy: Policy) -> list[Instruction]:
 
 
 def _sockets(policy: Policy, *, unix_sockets: bool) -> list[Instruction]:
-    families = [AF_INET, AF_INET6, AF_NETLINK] if policy.network else []
+    """Sockets of a few families; of the internet's, TCP, UDP and ping.
+
+    Landlock judges the ports of TCP alone: MPTCP and SCTP would reach what it denies.
+    """
+    families = [AF_NETLINK] if policy.network else []
     families += [AF_UNIX] if unix_sockets else []
+    refusal = _RETURN, 0, 0, _ERRNO | errno.EACCES
     checks: list[Instruction] = [_low_word(0)]
     for family in families:
         checks += [(_JUMP_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
-    return _only("socket", [*checks, (_RETURN, 0, 0, _ERRNO | errno.EACCES)])
+    if policy.network:
+        checks += [(_JUMP_EQUAL, 2, 0, AF_INET), (_JUMP_EQUAL, 1, 0, AF_INET6), refusal]
+        checks += [_low_word(1), (_JUMP_SET, 0, 1, _OTHER_THAN_STREAMS_AND_DATAGRAMS), refusal, _low_word(2)]
+        for protocol in _PROTOCOLS:
+            checks += [(_JUMP_EQUAL, 0, 1, protocol), (_RETURN, 0, 0, _ALLOW)]
+    return _only("socket", [*checks, refusal])
+
+
+def _connecting() -> list[Instruction]:
+    """Connections begin by connect(), which Landlock judges, never by sending (TCP Fast Open), which it does not."""
+    instructions: list[Instruction] = []
+    for name, flags in _SENDING.items():
+        checks = [
+            _low_word(flags),
+            (_JUMP_SET, 0, 1, _MSG_FASTOPEN),
+            (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+        instructions += _only(name, checks)
+    return instructions
 
 
 def _shared_memory() -> list[Instruction]:
