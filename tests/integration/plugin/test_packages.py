@@ -6,8 +6,7 @@ import asyncio
 import json
 import os
 import signal
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,34 +14,13 @@ from typing import Any
 import pytest
 from tests.conformance.core import Started
 from tests.processes import still_alive
+from tests.wheels import wheel
 
 from qntx.protocol import domain_pb2 as domain
 
 DOMAIN = domain.DESCRIPTOR.services_by_name["DomainPluginService"]
 GRPCIO_NEW = "99.0"
 """Of a package that the variant itself has."""
-
-
-def wheel(
-    index: Path,
-    name: str,
-    version: str,
-    code: str = "",
-    needs: Sequence[str] = (),
-    extras: Sequence[str] = (),
-    tag: str = "py3-none-any",
-) -> Path:
-    """A wheel with one module, as an index would offer it."""
-    stem = f"{name}-{version}"
-    head = [f"Name: {name}", f"Version: {version}", *(f"Provides-Extra: {extra}" for extra in extras)]
-    head += [f"Requires-Dist: {need}" for need in needs]
-    path = index / f"{stem}-{tag}.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", code or f"version = {version!r}\n")
-        archive.writestr(f"{stem}.dist-info/METADATA", "\n".join(("Metadata-Version: 2.1", *head, "")))
-        archive.writestr(f"{stem}.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
-        archive.writestr(f"{stem}.dist-info/RECORD", "")
-    return path
 
 
 @pytest.fixture(scope="module")
