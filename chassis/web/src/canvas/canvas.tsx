@@ -11,6 +11,7 @@ import { flushAll, glyph, glyphs, kinds, loaded, order, place } from "./glyphs";
 import { curve } from "./meld";
 import { drawn } from "./meld-port";
 import { extent } from "./place";
+import { reveal } from "./reveal";
 
 const ROOM = 320;
 
@@ -66,7 +67,7 @@ function Welcome() {
       <p>Place a glyph, write a few lines of Python in it, and run it with Ctrl-Enter.</p>
       <p>
         {kinds.value.map(({ symbol, title }) => (
-          <Button key={symbol} icon="plus" onClick={() => place(symbol)}>{symbol}<span class="muted">{title}</span></Button>
+          <Button key={symbol} icon="plus" onClick={() => reveal(place(symbol).id)}>{symbol}<span class="muted">{title}</span></Button>
         ))}
       </p>
       {kinds.value.length === 0 && <p class="muted">No plugin is running: look under Plugins for why.</p>}
@@ -85,11 +86,3 @@ function Adders() {
     </div>
   );
 } // prettier-ignore
-
-export function reveal(id: string): void {
-  window.setTimeout(() => {
-    const element = document.querySelector(`[data-glyph="${id}"]`);
-    element?.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "smooth" });
-    element?.querySelector<HTMLElement>(".cm-content, .ix-line input")?.focus({ preventScroll: true });
-  });
-}

@@ -7,6 +7,7 @@ import { Icon } from "../ui/icons";
 import { drag } from "./drag";
 import { glyphs, kinds, meld, place } from "./glyphs";
 import { feeds } from "./meld";
+import { reveal } from "./reveal";
 
 /** The line that is being drawn, while it is. */
 export const drawn = signal<{ source: string; x: number; y: number } | null>(null);
@@ -64,7 +65,7 @@ function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
         </button>
       ))}
       {kinds.value.map(({ symbol }) => (
-        <button key={symbol} type="button" onClick={choose(() => place(symbol, { fed_by: glyph.id }))}>
+        <button key={symbol} type="button" onClick={choose(() => reveal(place(symbol, { fed_by: glyph.id }).id))}>
           <Icon name="plus" /> new {symbol}
         </button>
       ))}

@@ -4,7 +4,7 @@ import { useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, path, reason, Refusal } from "../api/client";
 import type { Glyph, Job, Script } from "../api/shapes";
-import { reveal } from "../canvas/canvas";
+import { reveal } from "../canvas/reveal";
 import { GlyphFrame } from "../canvas/glyph-frame";
 import { change, flush, glyphs, place } from "../canvas/glyphs";
 import { fedBy } from "../canvas/meld";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ask, reason } from "../api/client";
 import type { Script } from "../api/shapes";
-import { reveal } from "../canvas/canvas";
+import { reveal } from "../canvas/reveal";
 import { place } from "../canvas/glyphs";
 import { publish } from "../python/publish";
 import { INGEST } from "../python/templates";

@@ -1,6 +1,6 @@
 /** What can be done by name: the command palette's list. */
 
-import { reveal } from "../canvas/canvas";
+import { reveal } from "../canvas/reveal";
 import { glyphs, kinds, place } from "../canvas/glyphs";
 import { run, start, stop } from "../python/run";
 import { go, SECTIONS } from "./route";
