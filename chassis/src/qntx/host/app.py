@@ -14,13 +14,13 @@ import grpc.aio
 import httpx
 import structlog
 
-from qntx.capsules import mount_capsules
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
 from qntx.host.api import app as api
 from qntx.host.api import (
     attestations,
     canvas,
+    capsules,
     events,
     health,
     metrics,
@@ -200,11 +200,10 @@ class Host:
             pulse.schedules_router(work.schedules, work.jobs, ix),
             scripts.router(published, ix, work.jobs, NodeKey.load(home.keys / "node.key")),
             plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
+            capsules.router(audit.capsules),
             proxy.router(self.registry),
         ]
-        application = api.create(config.host, routers)
-        mount_capsules(application, audit.capsules)
-        http = HttpServer(application, config.host.address, config.host.port)
+        http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
         self.url = (await stack.enter_async_context(http)).url
         here = Presence.of_this_process(self.url)
         presence.announce(home.presence, here)
