@@ -28,6 +28,7 @@ class Line:
 def make(line: Line) -> Stored:
     stored = Stored(id=PENDING, subjects=["s"], timestamp=PENDING, attributes={"n": 1})
     stored._channel = line  # type: ignore[assignment]
+    stored._claim = None
     stored._number = 0
     return stored
 

@@ -13,13 +13,12 @@ from typing import Any, cast
 
 from qntx.script.arguments import Texts, texts
 from qntx.script.calls import ask
-from qntx.script.context import Context, current
-from qntx.script.drafts import Fields, draft
+from qntx.script.context import current
+from qntx.script.drafts import draft
 from qntx.script.records import Record, record
-from qntx.script.stored import PENDING, Stored
+from qntx.script.stored import Stored
 
 PAGE = 500
-SOURCE = "python"
 COLUMNS = ("id", "subjects", "predicates", "contexts", "actors", "timestamp", "source", "created_at")
 """Of a frame without rows, which has no attributes either."""
 
@@ -42,7 +41,8 @@ def attest(
     claim is on its way when this returns; reading `id` or `timestamp` waits until it is stored.
     """
     context = current("attest")
-    return _sent(context, *draft(context, subjects, predicates, contexts, actors, attributes))
+    claim, encoded = draft(context, subjects, predicates, contexts, actors, attributes)
+    return Stored.sent(context.channel, context.channel.attest(encoded), claim)
 
 
 def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -57,7 +57,8 @@ def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             drafts.append(draft(context, **_arguments(row)))
         except (RuntimeError, TypeError, ValueError) as fault:
             raise type(fault)(f"attest_many: row {index}: {str(fault).removeprefix('attest: ')}") from None
-    sent = [_sent(context, fields, encoded) for fields, encoded in drafts]
+    channel = context.channel
+    sent = [Stored.sent(channel, channel.attest(encoded), claim) for claim, encoded in drafts]
     for stored in sent:
         stored["id"]  # raises where the store refused it
     return list(sent)
@@ -130,23 +131,6 @@ def _arguments(row: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"has {unknown[0]!r}, which attest() does not take (it takes {', '.join(known)})")
     return {**known, **row}
-
-
-def _sent(context: Context, fields: Fields, encoded: bytes) -> Stored:
-    subjects, predicates, contexts, actors, attributes = fields
-    stored = Stored(
-        id=PENDING,
-        subjects=subjects,
-        predicates=predicates,
-        contexts=contexts,
-        actors=actors,
-        timestamp=PENDING,
-        source=SOURCE,
-        attributes=attributes,
-    )
-    stored._number = context.channel.attest(encoded)
-    stored._channel = context.channel
-    return stored
 
 
 def _filter(call: str, subjects: Texts, predicates: Texts, contexts: Texts, actors: Texts) -> dict[str, list[str]]:

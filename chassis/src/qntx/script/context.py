@@ -43,7 +43,8 @@ class Context:
     """The script itself; what `publish_as_ingest(name)` publishes."""
     to_bundle: Callable[[Any], Mapping[str, Any]] | None = None
     """How `display` turns a value into a MIME bundle; without one, by the value's own `_repr_*_` methods."""
-    extra: dict[str, Any] = field(default_factory=dict)
+    forms: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """The forms of what this run attested so far (script/drafts.py)."""
 
 
 _current: Context | None = None

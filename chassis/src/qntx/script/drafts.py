@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from json.encoder import encode_basestring as quoted
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from qntx.script.arguments import Texts, texts
 from qntx.script.attributes import EXACT_INT_MAX, plain
@@ -25,43 +24,68 @@ _NO_CONTEXT = (
 )
 _WORDS = {None: "null", True: "true", False: "false"}
 
-Fields = tuple[list[str], list[str], list[str], list[str], dict[str, Any]]
-"""Subjects, predicates, contexts, actors and attributes as they are sent."""
+_FORMS_MAX = 256
+
+
+class Form(NamedTuple):
+    """What claims that differ in their subjects and the attributes' values have in common."""
+
+    predicates: tuple[str, ...]
+    contexts: tuple[str, ...]
+    actors: tuple[str, ...]
+    text: str
+    """The claim as JSON, with a %s for the subjects and for each attribute's value."""
+
+
+Claim = tuple[list[str], Form, dict[str, Any]]
+"""Its subjects, its form and its attributes as they are sent."""
 
 
 def draft(
     context: Context, subjects: Texts, predicates: Texts, contexts: Texts, actors: Texts, attributes: Any
-) -> tuple[Fields, bytes]:
+) -> tuple[Claim, bytes]:
     """The claim's parts as they will be stored, and its JSON text."""
-    about = texts("attest", "subjects", subjects)
-    if not about:
-        raise ValueError("attest: subjects is empty; say what the claim is about")
-    kept, written = _attributes(attributes)
-    repeated = (_repeated("predicates", predicates), _repeated("contexts", contexts), _repeated("actors", actors))
+    if type(subjects) is list and len(subjects) == 1 and type(subjects[0]) is str and subjects[0]:
+        about = [subjects[0]]
+        written_about = quoted(subjects[0])
+    else:
+        about = _subjects(subjects)
+        written_about = _list(about)
+    kept, written = ({}, ()) if attributes is None else _attributes(attributes)
+    # A form is looked up by what it is made of; that each part is a text is checked when it is made.
+    key = (
+        tuple(predicates) if type(predicates) is list else _repeated("predicates", predicates),
+        tuple(contexts) if type(contexts) is list else _repeated("contexts", contexts),
+        tuple(actors) if type(actors) is list else _repeated("actors", actors),
+        tuple(kept),
+    )
     try:
-        what, where, by, form = _form(context.handler, context.glyph_id, *repeated, tuple(kept))
+        form = context.forms.get(key) or _new_form(context, *key)
     except TypeError:
         # What cannot be looked up is no text either.
-        _check_repeated(*repeated)
+        _check_repeated(*key[:3])
         raise
-    fields = about, [*what], [*where], [*by], kept
     try:
-        encoded = (form % (quoted(about[0]) if len(about) == 1 else _list(about), *written)).encode()
+        encoded = (form.text % (written_about, *written)).encode()
     except UnicodeEncodeError:
-        _refuse_half_characters(fields)
+        _refuse_half_characters((about, [*form.predicates], [*form.contexts], [*form.actors], kept))
     if len(encoded) > DRAFT_BYTES_MAX:
         raise ValueError(
             f"attest: the claim is {len(encoded) / 2**20:.1f} MiB as JSON and the store takes 1 MiB; "
             "keep the data in a file and attest where it is"
         )
-    return fields, encoded
+    return (about, form, kept), encoded
 
 
-def _repeated(name: str, given: Any) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    # A form is looked up by what it is made of; that each part is a text is checked when it is made.
-    return tuple(given) if type(given) is list else tuple(texts("attest", name, given))
+def _subjects(given: Texts) -> list[str]:
+    about = texts("attest", "subjects", given)
+    if not about:
+        raise ValueError("attest: subjects is empty; say what the claim is about")
+    return about
+
+
+def _repeated(name: str, given: Texts) -> tuple[str, ...]:
+    return () if given is None else tuple(texts("attest", name, given))
 
 
 def _check_repeated(predicates: tuple[str, ...], contexts: tuple[str, ...], actors: tuple[str, ...]) -> None:
@@ -69,28 +93,31 @@ def _check_repeated(predicates: tuple[str, ...], contexts: tuple[str, ...], acto
         texts("attest", name, given)
 
 
-@lru_cache(maxsize=256)
-def _form(
-    handler: str,
-    glyph_id: str,
+def _new_form(
+    context: Context,
     predicates: tuple[str, ...],
     contexts: tuple[str, ...],
     actors: tuple[str, ...],
     names: tuple[str, ...],
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]:
-    """Predicates, contexts and actors with what is added to them, and the claim with a %s for each value."""
+) -> Form:
+    """The form with what is added to its parts, kept with the run."""
     _check_repeated(predicates, contexts, actors)
-    if handler and handler not in contexts:
-        contexts = (*contexts, handler)
+    key = predicates, contexts, actors, names
+    if context.handler and context.handler not in contexts:
+        contexts = (*contexts, context.handler)
     if not contexts:
         raise RuntimeError(_NO_CONTEXT)
     # What the store makes of a claim without a predicate.
     predicates = predicates or ("_",)
-    if glyph_id and not actors:
-        actors = (f"glyph:{glyph_id}",)
+    if context.glyph_id and not actors:
+        actors = (f"glyph:{context.glyph_id}",)
     fixed = f'"predicates":[{_list(predicates)}],"contexts":[{_list(contexts)}],"actors":[{_list(actors)}]'
     members = ",".join(f"{_literally(quoted(name))}:%s" for name in names)
-    return predicates, contexts, actors, f'{{"subjects":[%s],{_literally(fixed)},"attributes":{{{members}}}}}'
+    text = f'{{"subjects":[%s],{_literally(fixed)},"attributes":{{{members}}}}}'
+    if len(context.forms) >= _FORMS_MAX:
+        context.forms.clear()
+    form = context.forms[key] = Form(predicates, contexts, actors, text)
+    return form
 
 
 def _list(parts: Iterable[str]) -> str:
@@ -138,7 +165,7 @@ def _written(attributes: dict[Any, Any]) -> list[str] | None:
     return written
 
 
-def _refuse_half_characters(fields: Fields) -> NoReturn:
+def _refuse_half_characters(fields: tuple[Any, ...]) -> NoReturn:
     for name, value in zip(("subjects", "predicates", "contexts", "actors", "attributes"), fields, strict=True):
         try:
             plain(value, name)

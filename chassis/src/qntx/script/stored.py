@@ -10,6 +10,7 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
 from qntx.script.context import Channel
+from qntx.script.drafts import Claim
 
 
 class _Pending:
@@ -20,21 +21,59 @@ class _Pending:
 
 
 PENDING: Any = _Pending()
+SOURCE = "python"
 _LATE = frozenset({"id", "timestamp"})
+_UNREAD = {
+    "id": PENDING,
+    "subjects": PENDING,
+    "predicates": PENDING,
+    "contexts": PENDING,
+    "actors": PENDING,
+    "timestamp": PENDING,
+    "source": SOURCE,
+    "attributes": PENDING,
+}
 
 
 class Stored(dict[str, Any]):
     """An attestation as a dict. Reading `id` or `timestamp` waits until it is stored and raises where it was refused.
 
     Whatever hands out values resolves first, `__iter__` included: it is what `dict(stored)`, `{**stored}` and the json
-    module go by when they are given more than a plain dict.
+    module go by when they are given more than a plain dict. What was claimed is put in when it is first read: most
+    claims never are.
     """
 
-    __slots__ = ("_channel", "_number")
+    __slots__ = ("_channel", "_claim", "_number")
     _channel: Channel | None
+    _claim: Claim | None
     _number: int
 
+    @classmethod
+    def sent(cls, channel: Channel, number: int, claim: Claim) -> Stored:
+        """The claim that is that draft of the run."""
+        stored = cls(_UNREAD)
+        stored._channel = channel
+        stored._number = number
+        stored._claim = claim
+        return stored
+
+    def _fill(self) -> None:
+        if self._claim is None:
+            return
+        (subjects, form, attributes), self._claim = self._claim, None
+        self._settle("subjects", subjects)
+        self._settle("predicates", [*form.predicates])
+        self._settle("contexts", [*form.contexts])
+        self._settle("actors", [*form.actors])
+        self._settle("attributes", attributes)
+
+    def _settle(self, key: str, value: Any) -> None:
+        """Put it in, unless the script has changed that key meanwhile."""
+        if dict.get(self, key) is PENDING:
+            dict.__setitem__(self, key, value)
+
     def _resolve(self) -> None:
+        self._fill()
         channel = self._channel
         if channel is None:
             return
@@ -43,19 +82,16 @@ class Stored(dict[str, Any]):
         except RuntimeError as refusal:
             reason = str(refusal)
             raise RuntimeError(reason if reason.startswith("attest: ") else f"attest: {reason}") from None
-        for key, value in (("id", attestation_id), ("timestamp", timestamp)):
-            if dict.get(self, key) is PENDING:
-                dict.__setitem__(self, key, value)
+        self._settle("id", attestation_id)
+        self._settle("timestamp", timestamp)
         self._channel = None
 
     def __getitem__(self, key: str) -> Any:
-        if key in _LATE:
-            self._resolve()
+        self._resolve() if key in _LATE else self._fill()
         return dict.__getitem__(self, key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        if key in _LATE:
-            self._resolve()
+        self._resolve() if key in _LATE else self._fill()
         return dict.get(self, key, default)
 
     def __iter__(self) -> Iterator[str]:
