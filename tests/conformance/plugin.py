@@ -40,6 +40,7 @@ PYTHON = python.DESCRIPTOR.services_by_name["PythonService"]
 RECORD_KEYS = {"success", "stdout", "stderr", "result", "error", "duration_ms", "variables"}
 END_SECONDS = 3.0
 MIB = 1024 * 1024
+YEAR_ONE_MS = -62_135_596_800_000
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HTTP2_SETTINGS, HTTP2_PING, HTTP2_GOAWAY = 4, 6, 7
@@ -355,6 +356,40 @@ async def test_watchers_are_never_none_and_each_fires_and_filters(driven):
         assert watcher.subjects or watcher.predicates or watcher.contexts or watcher.actors
         assert watcher.handler_name in answer.handler_names
     assert len({watcher.id for watcher in answer.watchers}) == len(answer.watchers)
+
+
+async def test_a_scheduled_handler_is_declared_each_time_with_a_name_that_is_announced(driven):
+    """Hazard 0.9: whatever is not among the schedules of an Initialize is deleted by it."""
+    code = "@schedule(every=3600)\ndef hourly():\n    return 1"
+    driven.core.publish(["clock"], ["handler"], [driven.name], {"code": code})
+
+    for _ in range(2):
+        answer = await driven.domain.Initialize(driven.core.initialize_request(), timeout=10)
+
+        (declared,) = answer.schedules
+        assert declared.handler_name in answer.handler_names
+        assert (declared.interval_seconds, declared.enabled_by_default) == (3600, True)
+
+
+async def test_a_handler_that_the_command_line_dated_to_the_year_one_is_found(driven):
+    """Hazard 0.14: `qntx handler create` leaves its times unset."""
+    row = driven.core.publish(["ancient"], ["handler"], [driven.name], {"code": "_result = 'found'"})
+    row.timestamp = row.created_at = YEAR_ONE_MS
+
+    answer = await driven.domain.Initialize(driven.core.initialize_request(), timeout=10)
+
+    assert f"{driven.name}.ancient" in answer.handler_names
+    assert json.loads((await driven.job("ancient")).result)["result"] == "found"
+
+
+async def test_watcher_ids_leave_the_plugins_name_to_the_core(driven):
+    """Hazard 0.8: the core keeps them as NAME-ID and prunes by that prefix, so none may bring the name along."""
+    driven.core.publish(["counter"], ["handler"], [driven.name], {"code": COUNTER})
+
+    answer = await driven.domain.Initialize(driven.core.initialize_request(), timeout=10)
+
+    ids = {watcher.id for watcher in answer.watchers}
+    assert ids == {"counter-count", "handler-reload"}
 
 
 async def test_a_dead_attestation_store_does_not_keep_initialize_from_answering(driven):
