@@ -1,15 +1,14 @@
-"""A host with the three variants, run from this checkout, and the qntx command beside it."""
+"""A host with the three variants, and the qntx command beside it."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,23 +65,22 @@ class IngestHost(RunningHost):
         return all(self.plugin(name)["state"] == "running" for name in VARIANTS)
 
 
-def install(home: Home, repository: Path) -> None:
-    """Launchers of the three variants, run by this interpreter from this checkout."""
-    home.create()
-    for name in VARIANTS:
-        manifest = repository / "variants" / name / "plugin.toml"
-        command = [sys.executable, "-IB", "-m", "qntx.plugin", "--name", name, "--manifest", str(manifest)]
-        launcher = home.plugins / f"qntx-{name}-plugin"
-        launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-        launcher.chmod(0o755)
+def install(own: Home, built: Home, names: Sequence[str] = VARIANTS) -> None:
+    """The launchers of the built variants, in a home of the test's own."""
+    own.create()
+    for name in names:
+        launcher = built.plugins / f"qntx-{name}-plugin"
+        if not launcher.exists():
+            pytest.fail(f"variant {name} is not built in {built.root}: `make test` builds it", pytrace=False)
+        (own.plugins / launcher.name).symlink_to(launcher)
 
 
 @pytest.fixture(scope="module")
-def host(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestHost]:
+def host(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestHost]:
     """A host of its own home, which the tests of a module share."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    install(home, repository)
-    running = IngestHost(home)
+    own = Home(tmp_path_factory.mktemp("home"))
+    install(own, home)
+    running = IngestHost(own)
     running.until(running.has_all_running)
     yield running
     running.close()

@@ -46,10 +46,10 @@ def page() -> Iterator[str]:
 
 
 @pytest.fixture
-def host(repository: Path, tmp_path: Path) -> Iterator[IngestHost]:
-    home = Home(tmp_path / "home")
-    install(home, repository)
-    running = IngestHost(home, "[host]\nfetch_private = true\n")
+def host(home: Home, tmp_path: Path) -> Iterator[IngestHost]:
+    own = Home(tmp_path / "home")
+    install(own, home)
+    running = IngestHost(own, "[host]\nfetch_private = true\n")
     running.until(running.has_all_running)
     yield running
     running.close()

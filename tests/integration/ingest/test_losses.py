@@ -34,16 +34,14 @@ Start = Callable[[], IngestHost]
 
 
 @pytest.fixture
-def start(tmp_path: Path, repository: Path) -> Iterator[Start]:
+def start(home: Home, tmp_path: Path) -> Iterator[Start]:
     """Starts a host of this test's home, again after the one before was killed."""
-    home = Home(tmp_path / "home")
-    install(home, repository)
-    for name in ("bio", "data"):
-        (home.plugins / f"qntx-{name}-plugin").unlink()
+    own = Home(tmp_path / "home")
+    install(own, home, ["python"])
     started: list[IngestHost] = []
 
     def begin() -> IngestHost:
-        started.append(IngestHost(home))
+        started.append(IngestHost(own))
         started[-1].until_state("python", "running")
         return started[-1]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import json
+import zlib
 from collections.abc import Callable, Sequence
 
 from qntx.engine.api import Home
@@ -11,8 +13,20 @@ from qntx.engine.untrusted import Unreadable
 from qntx.errors import ChassisError
 
 BATCH = 2000
-BACKLOG_BYTES_MAX = 8 * 1024 * 1024
+BACKLOG_BYTES_MAX = 2 * 1024 * 1024
 DRAFTS_MAX = 2_000_000
+
+
+class _Kept:
+    """The answers to a batch, packed: a script may ask for any until its end, and there can be two million."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, answers: Sequence[tuple[str, int]]) -> None:
+        self._packed = zlib.compress(json.dumps(answers).encode(), 1)
+
+    def read(self) -> list[tuple[str, int]]:
+        return [(identifier, timestamp_ms) for identifier, timestamp_ms in json.loads(zlib.decompress(self._packed))]
 
 
 class Notes:
@@ -40,11 +54,21 @@ class Notes:
         self._received = first
         self._settled = first
         self._starts: list[int] = []
-        self._answers: list[Sequence[tuple[str, int]] | str] = []
+        self._answers: list[_Kept | str] = []
         self._wanted: set[int] = set()
         self._storing: asyncio.Task[None] | None = None
         self.stored = 0
         self.refusals: list[str] = []
+
+    @property
+    def received(self) -> int:
+        """Drafts that came off the line."""
+        return self._received - self._first
+
+    @property
+    def answered(self) -> int:
+        """Drafts that were stored or refused."""
+        return self._settled - self._first
 
     def add(self, drafts: list[bytes]) -> None:
         """Take drafts as they come off the line."""
@@ -71,7 +95,7 @@ class Notes:
         # A refusal was told when it came.
         if not isinstance(answer, str):
             # With all that were stored with it: who asks for one mostly asks for the next.
-            self._on_stored(self._starts[position], answer)
+            self._on_stored(self._starts[position], answer.read())
 
     async def settled(self) -> None:
         """Wait until every draft that came is stored or refused."""
@@ -103,7 +127,7 @@ class Notes:
         except (ChassisError, RuntimeError, ValueError, OSError) as refused:
             answer = str(refused)
         self._starts.append(first)
-        self._answers.append(answer)
+        self._answers.append(answer if isinstance(answer, str) else _Kept(answer))
         self._settled += len(batch)
         if isinstance(answer, str):
             self.refusals.append(answer)
