@@ -132,6 +132,17 @@ def test_doctor_is_content_with_a_running_host(command_line: CommandLine, instal
     assert "other running" in findings["host"]["found"]
 
 
+def test_doctor_says_whose_the_keys_are(command_line: CommandLine, bare_home: Home) -> None:
+    private = json.loads(command_line("doctor", "--json").stdout)
+    bare_home.keys.chmod(0o755)
+    open_to_all = json.loads(command_line("doctor", "--json").stdout)
+
+    [before] = [finding for finding in private if finding["subject"] == "keys"]
+    [after] = [finding for finding in open_to_all if finding["subject"] == "keys"]
+    assert before["status"] == "ok"
+    assert (after["status"], after["remedy"]) == ("missing", f"chmod 700 {bare_home.keys}")
+
+
 def test_an_unknown_key_of_the_configuration_stops_the_host(command_line: CommandLine, bare_home: Home) -> None:
     bare_home.config.write_text("[host]\nprot = 1")
 

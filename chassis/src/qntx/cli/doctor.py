@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ GOOD, WARN, BAD = "ok", "warning", "missing"
 STYLES = {GOOD: "green", WARN: "yellow", BAD: "red"}
 USER_NAMESPACES_MAX = Path("/proc/sys/user/max_user_namespaces")
 CGROUP = Path("/sys/fs/cgroup")
+FREE_BYTES_MIN = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Finding:
 def command(context: click.Context, as_json: bool) -> None:
     """Say what is missing here and how to get it. Fails where something that is needed is missing."""
     home = Home.find()
-    findings = [*_tools(), *_home(home), *_plugins(home), _host(home), *_sandbox()]
+    findings = [*_tools(), *_home(home), *_kept(home), *_plugins(home), _host(home), *_sandbox()]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -85,6 +87,27 @@ def _home(home: Home) -> Iterator[Finding]:
         yield Finding("configuration", BAD, str(error), "`qntx up --config-reference` lists every key")
     else:
         yield Finding("configuration", GOOD, ", ".join(map(str, files)) or "no am.toml: defaults")
+
+
+def _kept(home: Home) -> Iterator[Finding]:
+    """What only this machine has: its keys and its records."""
+    if not home.root.exists():
+        return
+    free = shutil.disk_usage(home.root).free
+    enough = free >= FREE_BYTES_MIN
+    yield Finding(
+        "disk", GOOD if enough else WARN, f"{free >> 20} MiB free", "" if enough else f"free some: {home.root}"
+    )
+    if home.keys.exists():
+        private = not home.keys.stat().st_mode & 0o077
+        remedy = "" if private else f"chmod 700 {home.keys}"
+        yield Finding("keys", GOOD if private else BAD, "yours alone" if private else "others can read them", remedy)
+    for subject, file in (("attestations", home.attestations), ("audit trail", home.capsules)):
+        found = f"{file.stat().st_size >> 10} KiB, {file}" if file.exists() else "none yet"
+        yield Finding(subject, GOOD, found)
+    for site in sorted((home.root / "sites").glob("*/py*/generations/*/packages")):
+        count = len(list(site.glob("*.dist-info")))
+        yield Finding(f"packages of {site.parents[3].name}", GOOD, f"{count} installed at run time")
 
 
 def _plugins(home: Home) -> Iterator[Finding]:
