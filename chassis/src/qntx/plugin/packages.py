@@ -27,20 +27,7 @@ from qntx.wire.execution import record
 
 TRIAL_SECONDS = 120.0
 
-# The generation in use gives way to the one that is tried.
-TRIAL = """\
-import importlib, sys
-before, after, names = {arguments}
-sys.path[:] = [path.replace(before, after) for path in sys.path]
-importlib.invalidate_caches()
-failed = []
-for name in names:
-    try:
-        importlib.import_module(name)
-    except BaseException as fault:
-        failed.append(f"import {{name}}: {{type(fault).__name__}}: {{fault}}")
-_result = failed if len(failed) == len(names) else []
-"""
+TRIAL = "from qntx.worker.trial import tried\n_result = tried(*{arguments})\n"
 
 _log = logging.getLogger("qntx.plugin")
 
