@@ -5,9 +5,10 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format demo bench soak sync nix-check clean
+.PHONY: help up test lint format demo bench soak page sync nix-check clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +21,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 # Tests keep to build/home: a person's own ~/.qntx is never touched.
 test lint format demo bench soak sync: export QNTX_HOME := $(CURDIR)/build/home
 
-test: sync lint  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
+test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
@@ -45,6 +46,9 @@ soak: $(INSTALLED)  ## An hour of mixed load while things are killed, and a tabl
 sync: $(INSTALLED)
 	@$(BIN)/qntx variant sync
 
+page: $(PAGE_TOOLS)  ## Build the web page from chassis/web into the package; needs node.
+	@cd chassis/web && npm run --silent build
+
 nix-check:  ## Build the flake over a stand-in for nixpkgs, sandboxed and offline: tests/nix/README.md.
 	@tests/nix/check.sh
 
@@ -59,6 +63,11 @@ $(INSTALLED): chassis/pyproject.toml chassis/hatch_build.py $(wildcard proto/*.p
 	$(BIN)/uv pip install --quiet --python $(BIN)/python \
 		--editable './chassis[host,frames,postgres]' --group chassis/pyproject.toml:dev
 	@touch $@
+
+# Only who changes the page, and the tests of its sources, need these.
+$(PAGE_TOOLS): chassis/web/package-lock.json
+	@cd chassis/web && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json \
+	  || echo "npm could not install the page's tools: the page stays as it was built, and its sources are not tested"
 
 $(INSTALLED)-bench: $(INSTALLED)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group chassis/pyproject.toml:bench

@@ -23,6 +23,7 @@ export function Canvas() {
   if (!loaded.value) return <p class="canvas-note muted">Loading…</p>;
   return (
     <div class="canvas">
+      <h1 class="sr">Canvas</h1>
       {order.value.length === 0 && <Welcome />}
       <Plane />
       <Adders />

@@ -39,18 +39,20 @@ export async function causes(attestation: Attestation): Promise<Attestation[]> {
   return chain;
 }
 
-/** Which attestation set off the run that left its mark on this one. */
+/** Which attestation set off the run that left its mark on this one: of those that fit, the one nearest in time. */
 function firedBy(effect: Attestation, watchers: Watcher[]): string | undefined {
   const marks = [...effect.contexts, ...effect.actors];
   const at = Date.parse(effect.created_at);
   const fires = watchers
     .filter((watcher) => marks.some((mark) => marked(watcher, mark)))
     .flatMap((watcher) => watcher.recent_fires ?? [])
-    .filter((fire) => fire.attestation_id !== effect.id && Date.parse(String(fire.attestation?.created_at)) <= at && fire.at_ms >= at);
-  return fires.sort((one, other) => one.at_ms - other.at_ms)[0]?.attestation_id;
+    .filter((fire) => fire.attestation && fire.attestation_id !== effect.id && Date.parse(String(fire.attestation.created_at)) <= at);
+  return fires.sort((one, other) => Math.abs(one.at_ms - at) - Math.abs(other.at_ms - at))[0]?.attestation_id;
 } // prettier-ignore
 
+/** A handler leaves its name among the contexts, a glyph its own among the actors. */
 function marked(watcher: Watcher, mark: string): boolean {
   if (mark.startsWith("glyph:")) return watcher.action_data.includes(mark.slice(6));
-  return watcher.action_data.includes(`.${mark}"`) || watcher.action_data.includes(`"${mark}"`) || watcher.name === mark;
+  const named = /"handler_name":\s*"([^"]+)"/.exec(watcher.action_data)?.[1] ?? "";
+  return named.split(/[./]/).slice(1).includes(mark);
 }

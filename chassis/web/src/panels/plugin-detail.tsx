@@ -24,7 +24,7 @@ export function PluginDetail({ plugin }: { plugin: PluginInfo }) {
     <>
       <h2>{plugin.name}</h2>
       <div class="detail-actions">
-        <Status of={plugin.state} />
+        <Status of={plugin.state} {...(plugin.state === "running" ? { tone: plugin.healthy ? "good" : "bad" } : {})} />
         <span class="spring" />
         <Button icon="restart" onClick={() => void restart()}>Restart</Button>
       </div>
@@ -63,8 +63,19 @@ function PluginOutput({ name }: { name: string }) {
   }, [lines.value]);
   return (
     <div class="log" ref={box} tabIndex={0} role="log" aria-label="Output of the plugin">
-      {lines.value.map((line, position) => <p key={position} class={`log-line ${line.level}`}><span class="log-level">{line.level}</span> {line.line}</p>)}
+      {lines.value.map((line, position) => <p key={position} class={`log-line ${line.level}`}><span class="log-level">{line.level}</span> {message(line.line)}</p>)}
       {lines.value.length === 0 && <p class="muted">It has said nothing yet.</p>}
     </div>
   );
 } // prettier-ignore
+
+/** Its own lines are JSON; what its libraries print is not. */
+function message(line: string): string {
+  if (!line.startsWith("{")) return line;
+  try {
+    const said = JSON.parse(line) as { msg?: string; logger?: string };
+    return said.msg ?? line;
+  } catch {
+    return line;
+  }
+}

@@ -35,7 +35,7 @@ function Row({ plugin }: { plugin: PluginInfo }) {
         <span class="muted one-line">{plugin.description}</span>
       </span>
       <span class="row-side">
-        <Status of={plugin.state} />
+        <Status of={plugin.state} {...(plugin.state === "running" ? { tone: plugin.healthy ? "good" : "bad" } : {})} />
         <span class="muted">{plugin.version}</span>
       </span>
     </>

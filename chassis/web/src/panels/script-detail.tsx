@@ -58,7 +58,7 @@ function Runs({ statistics }: { statistics: Statistics }) {
         ["Runs", String(runs)],
         ["Succeeded", rate === null ? "" : `${Math.round(rate * 100)} %`],
         ["Failed", failed ? String(failed) : ""],
-        ["Half take less than", p50 === null ? "" : duration(p50)],
+        ["Median time", p50 === null ? "" : duration(p50)],
         ["Last run", <Time at={last_run_at} />],
       ]} />
       {last_error && <details><summary>Last error</summary><pre class="text wrong">{last_error.trimEnd()}</pre></details>}

@@ -22,13 +22,12 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
     if (state === "running" && follow.current) box.current!.scrollTop = box.current!.scrollHeight;
   });
   const going = state === "running" || state === "waiting";
-  const doubled = isTwice(answer, parts);
   const silent = answer?.success && parts.length === 0 && (answer.result === null || answer.result === undefined);
   return (
     <div class="answer" ref={box} tabIndex={0} role="region" aria-label="Output" aria-busy={going}
       onScroll={({ currentTarget: at }) => (follow.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX)}>
       {going && progress && <ProgressBar progress={progress} />}
-      {(doubled ? parts.slice(0, -1) : parts).map((part, position) => <PartView key={position} part={part} />)}
+      {withoutTable(answer, parts).map((part, position) => <PartView key={position} part={part} />)}
       {answer?.truncated && <p class="muted">More was printed than is kept.</p>}
       {refusal && <p class="refusal wrong" role="alert">{refusal}</p>}
       {answer?.error && <Failed id={id} error={answer.error} glyphs={answer.try_glyphs ?? []} />}
@@ -38,10 +37,11 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
   );
 } // prettier-ignore
 
-/** A table that is the result is shown as the page shows tables, not as the HTML that pandas makes of it. */
-function isTwice(answer: Answer | null, parts: Part[]): boolean {
-  const last = parts.at(-1);
-  return last?.kind === "display" && "text/html" in last.bundle && table(answer?.result) !== null;
+/** A table that is the result is shown as the page shows tables, not also as the HTML that pandas makes of it. */
+function withoutTable(answer: Answer | null, parts: Part[]): Part[] {
+  if (!table(answer?.result)) return parts;
+  const last = parts.findLast((part) => part.kind === "display" && "text/html" in part.bundle && !("image/png" in part.bundle));
+  return parts.filter((part) => part !== last);
 }
 
 /** Where the result has no form but its repr, what it looks like says all. */

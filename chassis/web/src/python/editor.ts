@@ -94,7 +94,7 @@ function setUp(writing: Writing): Extension[] {
     theme,
     // Escape and then Tab leaves the editor, for those who have no mouse.
     keymap.of([...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, indentWithTab, ...defaultKeymap]),
-    EditorView.contentAttributes.of({ "aria-label": writing.label }),
+    EditorView.contentAttributes.of({ "aria-label": writing.label, tabindex: "0" }),
     EditorState.readOnly.of(writing.readOnly ?? false),
     placeholder(writing.hint ?? ""),
     EditorView.updateListener.of((update) => {

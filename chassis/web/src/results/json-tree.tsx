@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { isPlain } from "./shape";
 
 const CHILDREN_SHOWN = 100;
-const OPEN_DEPTH = 2;
+const OPEN_DEPTH = 3;
 const TEXT_SHOWN = 2000;
 
 export function JsonTree({ value, name, depth = 0 }: { value: unknown; name?: string; depth?: number }) {

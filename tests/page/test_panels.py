@@ -1,0 +1,180 @@
+"""Panels: what each shows, from the keyboard, on a phone, in dark and light, and to a screen reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.integration.host.conftest import RunningHost
+from tests.page.conftest import RUN_TIMEOUT_MS, Canvas
+
+SECTIONS = ("canvas", "jobs", "scripts", "handlers", "watchers", "attestations", "plugins", "audit")
+HANDLER = '''\
+"""Counts letters."""
+from qntx import attest, schedule, watch
+
+@watch("letters:new", context="page")
+def count(upstream):
+    attest(upstream.subjects, ["letters:counted"], ["page"], attributes={"length": len(upstream.subjects[0])})
+
+@schedule(every="1h")
+def sweep():
+    pass
+'''
+
+
+@pytest.fixture(scope="module")
+def busy(host: RunningHost) -> RunningHost:
+    """With something of everything."""
+    handler = {
+        "subjects": ["letters"],
+        "predicates": ["handler"],
+        "contexts": ["python"],
+        "attributes": {"code": HANDLER},
+    }
+    host.http.post("/api/attestations", json=handler).raise_for_status()
+    host.until(lambda: any("letters" in str(one) for one in host.http.get("/api/watchers").json()))
+    host.http.post("/api/attestations", json={"subjects": ["abc"], "predicates": ["letters:new"], "contexts": ["page"]})
+    host.until(lambda: host.http.get("/api/attestations?predicate=letters:counted").json())
+    for number in (1, 2):
+        code = f"def execute(payload):\n    return {number}\n"
+        host.http.post("/api/scripts/publish", json={"name": "versions", "code": code}).raise_for_status()
+    host.http.post("/api/ix", json={"line": "ix versions thing"}).raise_for_status()
+    host.until(lambda: "completed" in host.http.get("/api/pulse/jobs").text)
+    return host
+
+
+@pytest.fixture(scope="module")
+def axe(repository: Path) -> str:
+    script = repository / "chassis" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("axe-core is not installed: npm ci in chassis/web")
+    return script.read_text()
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds, in a line each."""
+    page.evaluate(axe)
+    found: list[dict[str, Any]] = page.evaluate(
+        "axe.run(document, {iframes: false}).then(({violations}) => violations)"
+    )
+    return [
+        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for each in found for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+def test_every_section_passes_axe(canvas: Canvas, busy: RunningHost, axe: str, shade: str) -> None:
+    canvas.page.emulate_media(color_scheme=shade)  # type: ignore[arg-type]
+    glyph = canvas.place("py:data", "import pandas as pd\nprint('text')\npd.DataFrame({'a': [1, 2], 'b': ['x', None]})")
+    canvas.run(glyph)
+    canvas.place("ix")
+    found: dict[str, list[str]] = {}
+    for section in SECTIONS:
+        canvas.open(section)
+        canvas.page.wait_for_timeout(600)
+        options = canvas.page.locator(".list [role=option]")
+        if options.count():
+            options.first.click()
+            canvas.page.locator(".detail h2").wait_for()
+            canvas.page.wait_for_timeout(300)
+        canvas.shot(f"{section}-{shade}")
+        if wrong := violations(canvas.page, axe):
+            found[section] = wrong
+
+    assert found == {}, json.dumps(found, indent=2)
+
+
+def test_every_section_fits_a_phone(canvas: Canvas, busy: RunningHost) -> None:
+    canvas.page.set_viewport_size({"width": 375, "height": 720})
+    wide: dict[str, int] = {}
+    for section in SECTIONS:
+        canvas.open(section)
+        canvas.page.wait_for_timeout(500)
+        options = canvas.page.locator(".list [role=option]")
+        if options.count():
+            options.first.click()
+            canvas.page.locator(".detail h2").wait_for()
+        canvas.shot(f"{section}-phone")
+        width: int = canvas.page.evaluate("document.documentElement.scrollWidth")
+        if width > 375:
+            wide[section] = width
+
+    assert wide == {}
+
+
+def test_a_job_shows_its_result_and_a_script_the_difference_of_its_versions(canvas: Canvas, busy: RunningHost) -> None:
+    canvas.open("jobs", expecting="[role=option]")
+    canvas.page.get_by_role("option").filter(has_text="ix versions").click()
+    expect(canvas.page.get_by_role("region", name="Detail")).to_contain_text("completed")
+
+    canvas.open("scripts/versions", expecting=".diff")
+
+    expect(canvas.page.locator(".diff .removed")).to_contain_text("return 1")
+    expect(canvas.page.locator(".diff .added")).to_contain_text("return 2")
+
+
+def test_a_handler_shows_what_sets_it_off_and_runs(canvas: Canvas, busy: RunningHost) -> None:
+    canvas.open("handlers", expecting="[role=option]")
+    canvas.page.get_by_role("option").filter(has_text="letters").click()
+    detail = canvas.page.get_by_role("region", name="Detail")
+    expect(detail).to_contain_text("letters:new in page")
+    expect(detail.locator(".cm-content")).to_contain_text("def count(upstream)")
+
+    detail.get_by_role("button", name="Run", exact=True).click()
+
+    expect(canvas.page).to_have_url(re.compile("#/jobs/"))
+
+
+def test_an_attestation_shows_what_caused_it_and_what_it_set_off(canvas: Canvas, busy: RunningHost) -> None:
+    cause = busy.http.get("/api/attestations?predicate=letters:new").json()[0]["id"]
+    effect = busy.http.get("/api/attestations?predicate=letters:counted").json()[0]["id"]
+
+    canvas.open(f"attestations/{effect}", expecting=".chain")
+    expect(canvas.page.locator(".chain a").first).to_have_attribute("href", f"#/attestations/{cause}")
+    canvas.open(f"attestations/{cause}", expecting=".chain")
+    expect(canvas.page.locator(".chain")).to_contain_text("set off")
+
+
+def test_attestations_are_filtered_and_followed(canvas: Canvas, busy: RunningHost) -> None:
+    canvas.open("attestations", expecting="[role=option]")
+    canvas.page.get_by_label("predicate").fill("page:followed")
+    expect(canvas.page.get_by_role("heading", name="No attestation matches")).to_be_visible()
+    canvas.page.wait_for_timeout(500)
+
+    made = {"subjects": ["followed"], "predicates": ["page:followed"], "contexts": ["page"]}
+    busy.http.post("/api/attestations", json=made).raise_for_status()
+
+    expect(canvas.page.get_by_role("option")).to_contain_text("followed")
+
+
+def test_a_plugin_shows_what_it_says_and_is_restarted(canvas: Canvas, busy: RunningHost) -> None:
+    canvas.open("plugins/bio", expecting=".detail h2")
+    expect(canvas.page.get_by_role("log")).to_contain_text("serves on")
+    before = busy.plugin("bio")["pid"]
+
+    canvas.page.get_by_role("button", name="Restart").click()
+
+    busy.until(lambda: (now := busy.plugin("bio"))["state"] == "running" and now["pid"] != before)
+
+
+def test_the_command_palette_goes_anywhere_and_places_glyphs(canvas: Canvas) -> None:
+    canvas.page.keyboard.press("Control+k")
+    canvas.page.keyboard.type("audit")
+    canvas.page.keyboard.press("Enter")
+    expect(canvas.page).to_have_url(re.compile("#/audit$"))
+
+    canvas.page.keyboard.press("Control+k")
+    canvas.page.keyboard.type("new py:bio")
+    canvas.page.keyboard.press("Enter")
+    expect(canvas.page.locator(".glyph .cm-content")).to_be_focused()
+    canvas.page.keyboard.insert_text("40 + 2")
+    canvas.page.keyboard.press("Control+Enter")
+    expect(canvas.page.locator(".text-result")).to_have_text("42", timeout=RUN_TIMEOUT_MS)
+
+    canvas.page.keyboard.press("Alt+2")
+    expect(canvas.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
