@@ -117,19 +117,6 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs, key: NodeKey) -> APIRouter:
     async def show(name: str, version: Annotated[int | None, Query(ge=1)] = None) -> ScriptRecord:
         return _record(await scripts.get(name, version))
 
-    @routes.get("/api/scripts/{name}/export")
-    async def export(name: str, version: Annotated[int | None, Query(ge=1)] = None) -> dict[str, Any]:
-        """The script as a file that this node has signed."""
-        return exported(await scripts.get(name, version), key)
-
-    @routes.post("/api/scripts/import", status_code=201)
-    async def import_(body: ImportBody) -> Imported:
-        """Publish an exported script here, as the next version of its name. Refused where it was tampered with."""
-        script, signer = opened(body.file)
-        _check_import(body, script, signer)
-        kept = await scripts.publish(replace(script, created_by=signer))
-        return Imported(id=kept.id, name=kept.name, version=kept.version, signer_did=signer)
-
     @routes.get("/api/scripts/{name}/versions")
     async def versions(name: str) -> list[ScriptRecord]:
         """Newest first."""
@@ -152,7 +139,23 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs, key: NodeKey) -> APIRouter:
         draft = replace(await ix.resolve(_command(body), body.version), retry=Retry(body.retries))
         return job_record(await jobs.enqueue(draft, once_per_source=True))
 
+    _add_sharing(routes, scripts, key)
     return routes
+
+
+def _add_sharing(routes: APIRouter, scripts: Scripts, key: NodeKey) -> None:
+    @routes.get("/api/scripts/{name}/export")
+    async def export(name: str, version: Annotated[int | None, Query(ge=1)] = None) -> dict[str, Any]:
+        """The script as a file that this node has signed."""
+        return exported(await scripts.get(name, version), key)
+
+    @routes.post("/api/scripts/import", status_code=201)
+    async def import_(body: ImportBody) -> Imported:
+        """Publish an exported script here, as the next version of its name. Refused where it was tampered with."""
+        script, signer = opened(body.file)
+        _check_import(body, script, signer)
+        kept = await scripts.publish(replace(script, created_by=signer))
+        return Imported(id=kept.id, name=kept.name, version=kept.version, signer_did=signer)
 
 
 def _command(body: IxBody) -> Any:
