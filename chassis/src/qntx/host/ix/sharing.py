@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -42,19 +43,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 def exported(script: IngestScript, key: NodeKey) -> dict[str, Any]:
     """The file's content."""
-    told = msgspec.to_builtins(
-        _Script(
-            name=script.name,
-            code=script.code,
-            version=script.version,
-            language=script.language,
-            glyph=script.glyph,
-            created_by=script.created_by,
-            description=script.description,
-            needs=list(script.needs),
-            created_at_ms=script.created_at_ms,
-        )
-    )
+    told = asdict(script) | {"needs": list(script.needs)}
+    del told["id"]  # of the claim that published it here
     signature = base64.b64encode(key.sign(_signed(told))).decode()
     return {"format": FORMAT, "script": told, "signer_did": key.did, "signature": signature}
 
@@ -75,18 +65,8 @@ def opened(content: Mapping[str, Any]) -> tuple[IngestScript, str]:
         raise InvalidRequest(
             "signature", f"is not {file.signer_did[:100]}'s for this script: the file was changed after it was exported"
         )
-    told = file.script
-    script = IngestScript(
-        name=told.name,
-        code=told.code,
-        version=told.version,
-        language=told.language,
-        glyph=told.glyph,
-        created_by=told.created_by,
-        description=told.description,
-        needs=tuple(told.needs),
-        created_at_ms=told.created_at_ms,
-    )
+    told = msgspec.to_builtins(file.script)
+    script = IngestScript(**told | {"needs": tuple(told["needs"])})
     return script, file.signer_did
 
 
