@@ -22,7 +22,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 test lint format demo bench soak sync: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
 	@$(BIN)/ruff check
