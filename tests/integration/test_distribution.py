@@ -86,11 +86,12 @@ def test_stubs_that_would_not_change_are_left_alone(repository: Path, tmp_path: 
     assert [stub.stat().st_mtime_ns for stub in stubs] == before
 
 
-def test_a_plugin_alone_needs_only_grpc_and_protobuf(repository: Path, tmp_path: Path) -> None:
+def test_a_plugin_alone_needs_nothing_of_the_host(repository: Path, tmp_path: Path) -> None:
     run_uv("build", "-q", "--python", sys.executable, "--wheel", repository / "chassis", "-o", tmp_path)
 
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         required = re.findall(r"^Requires-Dist: ([a-z-]+)[^;\n]*$", archive.read(metadata).decode(), re.MULTILINE)
-    assert sorted(required) == ["grpcio", "grpcio-health-checking", "grpcio-reflection", "protobuf"]
+    assert {"grpcio", "protobuf"} <= set(required)
+    assert not {"click", "dbos", "fastapi", "httpx", "rich", "uvicorn"} & set(required)
