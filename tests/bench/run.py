@@ -1,6 +1,6 @@
 """Measures, and prints one table: `make bench`, or `make bench ARGS="--only execute --json"`.
 
-Every module beside this one that has `rows()` is a chapter. Rows that are compared were taken in turns, in one run.
+Every module beside this one that has `rows()` is a chapter; those that take long are measured only when asked for. Rows that are compared were taken in turns, in one run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from rich.table import Table
 from tests.bench.measure import Row
 
 HERE = Path(__file__).parent
-FRAME = {"run", "measure"}
+FRAME = {"run", "measure", "server"}
+LONG = {"endurance"}
 COLUMNS = ("what", "median", "p99", "unit", "ratio", "note")
 
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(stderr=asked.json)
     console.print(machine)
     taken: dict[str, list[Row]] = {}
-    for chapter in asked.only or chapters:
+    for chapter in asked.only or [name for name in chapters if name not in LONG]:
         console.print(f"{chapter}…")
         taken[chapter] = list(importlib.import_module(f"tests.bench.{chapter}").rows())
     if asked.json:

@@ -62,6 +62,8 @@ async def test_a_killed_zygote_takes_what_runs_with_it_and_is_back_by_itself(exe
             await under_way
         assert (await pool.run(execution("6 * 7"), home)).result_json == b"42"
         assert pool.describe()["metrics"]["zygotes_lost"] == 1
+        scratch = Path(pool._scratch.path)
+        await until(lambda: sum(each.is_dir() for each in scratch.iterdir()) == 1)
 
 
 async def test_nothing_is_left_when_the_engine_is_closed(execution, home, mark, tmp_path):

@@ -54,7 +54,7 @@ class Zygote:
         self._loop.add_reader(self._control.fileno(), self._on_readable)
         try:
             await self._ready
-        except asyncio.CancelledError:
+        except BaseException:
             await self.close()
             raise
 
@@ -96,13 +96,14 @@ class Zygote:
         return worker
 
     async def close(self) -> None:
-        """End it and everything it forked."""
+        """End it and everything it forked, and remove what that left."""
         self._lose()
         try:
             await asyncio.to_thread(self._process.wait, CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
+        await asyncio.to_thread(shutil.rmtree, self._configuration["scratch"], ignore_errors=True)
 
     def _on_readable(self) -> None:
         while not self._lost:

@@ -19,7 +19,6 @@ from qntx.worker.rehearsal import TOUCH, rehearse
 from qntx.worker.run import perform
 from qntx.worker.sandbox.policy import Policy
 from qntx.worker.sandbox.seal import Walls
-from qntx.worker.streams import open_streams
 
 CHANNEL = 3
 DESCRIPTORS_MAX = 256
@@ -43,7 +42,6 @@ def live(descriptors: Descriptors, walls: Walls, policy: Policy, token: int) -> 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     os.setsid()
     channel = _arrange(descriptors)
-    open_streams()
     walls.close(policy, token)
     os.closerange(CHANNEL + 1, DESCRIPTORS_MAX)
     faulthandler.enable(2)

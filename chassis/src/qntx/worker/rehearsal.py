@@ -7,6 +7,7 @@ writes to, which the kernel copies at the first write, while nobody waits yet.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from qntx.worker.line import Line
@@ -19,10 +20,23 @@ WARM = (
     "1 / 0",
     "def f(): return 2\n[f() for _ in range(3)]",
 )
+# What scripts commonly do with a library, for those that are loaded. Where a script does it the first time, the
+# library imports what it put off, and Python rewrites the code it runs to suit; in the zygote both are done for all.
+WARM_LIBRARIES = {
+    "numpy": "import numpy as np\na = np.arange(12.0).reshape(3, 4)\n(a @ a.T).mean(), np.sort(np.unique(a)), str(a)",
+    "pandas": (
+        "import io, pandas as pd\n"
+        "f = pd.read_csv(io.StringIO('k,t,n\\na,2026-01-01,1.5\\nb,2026-01-02,\\na,2026-01-03,3'), parse_dates=['t'])\n"
+        "g = pd.DataFrame({'k': ['a', 'b'], 'm': [1, 2]})\n"
+        "h = f.merge(g, on='k').sort_values('n').groupby('k').agg({'n': 'mean', 'm': 'max'}).reset_index()\n"
+        "h['s'] = h.k.str.upper() + h.m.astype(str)\n"
+        "f.describe(), f[f.n > 1].dropna(), pd.concat([f, f]).pivot_table(index='k', values='n'), h.to_csv()\nf"
+    ),
+}
 TOUCH = ("print(end='')\nx = 1 + 1\nx",) * 2
 
 
-def rehearse(scripts: tuple[str, ...]) -> None:
+def rehearse(scripts: Iterable[str]) -> None:
     """Run these; what comes of them goes nowhere."""
     for code in scripts:
         here, nowhere = socket.socketpair()

@@ -34,10 +34,11 @@ from qntx.worker.child import Descriptors, live  # noqa: E402
 from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
 from qntx.worker.memory import collapse  # noqa: E402
-from qntx.worker.rehearsal import WARM, rehearse  # noqa: E402
+from qntx.worker.rehearsal import WARM, WARM_LIBRARIES, rehearse  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
 from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
 from qntx.worker.sandbox.seal import Walls  # noqa: E402
+from qntx.worker.streams import open_streams  # noqa: E402
 
 
 class Zygote:
@@ -80,7 +81,10 @@ class Zygote:
             # Nothing that could be undone; the engine starts another zygote without that module.
             self._tell({"threaded": threaded})
             return
+        # Made once: workers have other files at the same descriptors.
+        open_streams()
         rehearse(WARM)
+        rehearse([code for name, code in WARM_LIBRARIES.items() if name in sys.modules])
         self._walls = walls.raised()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.set_blocking(self._wake_write, False)
@@ -106,11 +110,12 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         stdout_read, stdout_write = os.pipe()
         stderr_read, stderr_write = os.pipe()
-        self._walls.before_fork()
+        policy = Policy.from_json(request["policy"])
+        self._walls.before_fork(policy)
         pid = os.fork()
         if pid == 0:
             descriptors = Descriptors(theirs.detach(), stdout_write, stderr_write, self._null)
-            _become_worker(descriptors, self._walls, Policy.from_json(request["policy"]), request["token"])
+            _become_worker(descriptors, self._walls, policy, request["token"])
         self._workers[pid] = request["token"]
         pidfd = os.pidfd_open(pid)
         theirs.close()

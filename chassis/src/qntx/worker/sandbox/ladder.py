@@ -73,7 +73,7 @@ def _possible(rung: str, found: Mapping[str, str]) -> bool:
 def _rehearse(walls: Walls) -> None:
     """Put them up and live behind them: what Python needs must be in reach, and what is outside must not."""
     raised = walls.raised().measured()
-    raised.before_fork()
+    raised.before_fork(Policy())
     child = os.fork()
     if child == 0:
         try:

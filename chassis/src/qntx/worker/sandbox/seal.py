@@ -48,7 +48,10 @@ class Walls:
         opened = tuple(self._opened()) if self.rung != LIMITS else ()
         return replace(self, places=opened, data_bytes_before=limits.used_data_bytes())
 
-    def before_fork(self) -> None:
+    def before_fork(self, policy: Policy) -> None:
+        """In the zygote: what is the same for all workers of that policy is made here once."""
+        if self.seccomp and self._holds_signals(policy):
+            self._filter(policy)
         if self.namespaces is not None:
             self.namespaces.before_fork()
 
@@ -68,14 +71,19 @@ class Walls:
         allowed = 0 if self.namespaces is not None else self.tasks_before + NPROC_MARGIN
         limits.apply(replace(policy, processes=policy.processes + allowed), self.data_bytes_before)
         if self.seccomp:
-            held = self.rung == FULL or landlock.scopes_signals(self.landlock_abi) or policy.subprocess
-            filter_program = seccomp.program(
-                policy,
-                unix_sockets=self.rung == FULL and policy.subprocess,
-                own_pid=0 if held else os.getpid(),
-                keep_metadata=self.rung == LANDLOCK,
-            )
-            seccomp.install(filter_program)
+            seccomp.install(self._filter(policy))
+
+    def _holds_signals(self, policy: Policy) -> bool:
+        """Does something else than the filter keep a worker's signals to itself?"""
+        return self.rung == FULL or landlock.scopes_signals(self.landlock_abi) or policy.subprocess
+
+    def _filter(self, policy: Policy) -> bytes:
+        return seccomp.program(
+            policy,
+            unix_sockets=self.rung == FULL and policy.subprocess,
+            own_pid=0 if self._holds_signals(policy) else os.getpid(),
+            keep_metadata=self.rung == LANDLOCK,
+        )
 
     def _scratch(self, policy: Policy, token: int) -> str:
         if self.namespaces is not None:
