@@ -70,6 +70,24 @@ export interface components {
             glyphs: components["schemas"]["GlyphAnswer"][];
         };
         /**
+         * CapsuleType
+         * @description Types of recorded actions.
+         *
+         *     Core types:
+         *         - AGENT: Agent OODA cycle
+         *         - TOOL: Tool invocation
+         *         - SYSTEM: System event
+         *         - KILL: Kill switch activation
+         *
+         *     Extended types:
+         *         - WORKFLOW: Workflow orchestration
+         *         - CHAT: Chat/RAG interaction
+         *         - VAULT: Document operations
+         *         - AUTH: Authentication events
+         * @enum {string}
+         */
+        CapsuleType: "agent" | "tool" | "system" | "kill" | "workflow" | "chat" | "vault" | "auth";
+        /**
          * ChangeBody
          * @description What is left out stays as it is.
          */
@@ -314,6 +332,11 @@ export interface components {
             /** Execution Id */
             execution_id: string;
             /**
+             * Capsule Id
+             * @description Its record: `/api/v1/capsules/{capsule_id}`.
+             */
+            capsule_id: string;
+            /**
              * Outcome
              * @description finished, raised, timed_out, cancelled, out_of_memory or killed.
              */
@@ -463,6 +486,38 @@ export interface components {
                 [key: string]: components["schemas"]["State"];
             };
         };
+        /** ImportBody */
+        ImportBody: {
+            /**
+             * File
+             * @description What `GET /api/scripts/{name}/export` answered, here or elsewhere.
+             */
+            file: {
+                [key: string]: unknown;
+            };
+            /**
+             * Allow
+             * @description Those of the script's needs that you agree to.
+             */
+            allow?: string[];
+            /**
+             * Signer
+             * @description Refuse it unless this did:key signed it.
+             * @default
+             */
+            signer: string;
+        };
+        /** Imported */
+        Imported: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Version */
+            version: number;
+            /** Signer Did */
+            signer_did: string;
+        };
         /**
          * IxBody
          * @description One of `line`, as it is typed; `words`, the same without `ix` and split; or `type` with `input` or `inputs`.
@@ -561,7 +616,7 @@ export interface components {
         };
         /**
          * JobRecord
-         * @description A job. `status` is queued, running, paused, completed, failed or cancelled.
+         * @description A job. `status` is queued, running, paused, completed, failed or cancelled. Lists leave the payload out.
          */
         JobRecord: {
             /** Id */
@@ -597,7 +652,7 @@ export interface components {
             /** Timeout Seconds */
             timeout_seconds: number;
             /** Payload */
-            payload: unknown;
+            payload?: unknown;
             /** Created At */
             created_at: string;
             /** Due At */
@@ -607,6 +662,12 @@ export interface components {
             /** Completed At */
             completed_at: string;
         };
+        /**
+         * Level
+         * @description How closely to look; each includes those before it.
+         * @enum {string}
+         */
+        Level: "structural" | "content" | "signatures";
         /** LineRecord */
         LineRecord: {
             /** Number */
@@ -873,7 +934,7 @@ export interface components {
         State: "loading" | "running" | "failed" | "restarting" | "stopped";
         /**
          * Statistics
-         * @description Of its latest runs.
+         * @description Of its latest runs; those that were cancelled are neither success nor failure.
          */
         Statistics: {
             /** Runs */

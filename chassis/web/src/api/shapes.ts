@@ -84,6 +84,7 @@ export interface Capsule {
   signed_at: string | null;
   signed_by: string;
   trigger: { type: string; source: string; timestamp: string; request: string };
+  context: { agent_id: string; environment: Record<string, unknown> };
   execution: { duration_ms: number };
   outcome: { status: string; result: unknown; summary: string; error: string | null };
   [section: string]: unknown;

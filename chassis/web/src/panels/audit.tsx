@@ -87,8 +87,8 @@ function Row({ capsule }: { capsule: Capsule }) {
   return (
     <>
       <span class="row-main">
-        <b>{capsule.trigger.source || capsule.type}</b>
-        <span class="muted one-line">{capsule.trigger.request}</span>
+        <b>{capsule.context.agent_id || capsule.type}</b>
+        <span class="muted one-line">{[capsule.trigger.source, capsule.outcome.summary].filter(Boolean).join(" · ")}</span>
       </span>
       <span class="row-side">
         <span><span class="muted">#{capsule.sequence}</span> <Status of={capsule.outcome.status} /></span>

@@ -24,7 +24,7 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
   const { trigger, outcome, execution } = capsule;
   return (
     <>
-      <h2>{trigger.source || capsule.type}</h2>
+      <h2>{capsule.context.agent_id || capsule.type}</h2>
       <div class="detail-actions">
         <Status of={outcome.status} />
         <span class="spring" />
@@ -33,16 +33,19 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
       </div>
       <Facts facts={[
         ["Number", `${capsule.sequence} in the chain`],
+        ["Set off by", trigger.source],
         ["Started", <Time at={trigger.timestamp} />],
         ["Took", duration(execution.duration_ms)],
         ["Hash", <code class="break">{capsule.hash}</code>],
         ["After", capsule.previous_hash ? <code class="break">{capsule.previous_hash}</code> : "nothing: it is the first"],
         ["Signed", capsule.signed_at ? <Time at={capsule.signed_at} /> : ""],
       ]} />
-      {trigger.request && <><h3>Code</h3><pre class="text">{trigger.request}</pre></>}
+      {trigger.request && <><h3>Request</h3><pre class="text">{trigger.request}</pre></>}
       {outcome.error && <><h3>Error</h3><pre class="text wrong">{outcome.error}</pre></>}
       {proof.value !== null && <><h3>Proof</h3><JsonTree value={proof.value} /></>}
       {unproven.value && <p class="wrong">{unproven.value}</p>}
+      <h3>Where it ran</h3>
+      <JsonTree value={capsule.context.environment} />
       <details class="whole"><summary>The whole record</summary><JsonTree value={capsule} depth={1} /></details>
     </>
   );

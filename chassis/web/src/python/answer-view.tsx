@@ -37,10 +37,10 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
   );
 } // prettier-ignore
 
-/** A table that is the result is shown as the page shows tables, not also as the HTML that pandas makes of it. */
+/** A table that is the result is shown as the page shows tables, not also as pandas would. */
 function withoutTable(answer: Answer | null, parts: Part[]): Part[] {
   if (!table(answer?.result)) return parts;
-  const last = parts.findLast((part) => part.kind === "display" && "text/html" in part.bundle && !("image/png" in part.bundle));
+  const last = parts.findLast((part) => part.kind === "display" && !Object.keys(part.bundle).some((type) => type.startsWith("image/")));
   return parts.filter((part) => part !== last);
 }
 

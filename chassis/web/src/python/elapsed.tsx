@@ -19,11 +19,11 @@ export function Elapsed({ run }: { run: Run }) {
   if (going) return <span class="elapsed running">{duration(Math.max(0, now.value - run.startedAt))}</span>;
   if (!run.answer) return null;
   const word = run.answer.success ? "" : WORDS[run.answer.outcome] ?? "failed";
-  return (
-    <span class={`elapsed ${run.answer.success ? "muted" : "wrong"}`}>
-      {word} {duration(run.answer.duration_ms)}
-    </span>
-  );
+  const kind = `elapsed ${run.answer.success ? "muted" : "wrong"}`;
+  const took = `${word} ${duration(run.answer.duration_ms)}`;
+  const { capsule_id: capsule } = run.answer;
+  if (!capsule) return <span class={kind}>{took}</span>;
+  return <a class={kind} href={`#/audit/${encodeURIComponent(capsule)}`} title="Its record in the audit trail">{took}</a>;
 }
 
 const WORDS: Record<string, string> = {

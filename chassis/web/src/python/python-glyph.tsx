@@ -37,10 +37,10 @@ export function PythonGlyph({ glyph }: { glyph: Glyph }) {
   }, []);
   const going = now.state === "running" || now.state === "waiting";
   const answered = now.state !== "idle";
-  const runIt = () => {
-    if (glyph.height < ROOM_FOR_ANSWER) change(glyph.id, { height: ROOM_FOR_ANSWER });
-    void start(glyph.id);
-  };
+  const runIt = () => void start(glyph.id);
+  useEffect(() => {
+    if (now.state === "running" && glyph.height < ROOM_FOR_ANSWER) change(glyph.id, { height: ROOM_FOR_ANSWER });
+  }, [now.state]);
   const actions = (
     <>
       <Elapsed run={now} />
