@@ -19,7 +19,9 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 OF_ONE_MACHINE = re.compile(
-    "|".join([r"/(?:home|Users)/(?!ada/)[a-z]", r"(?<![\w.])/ro" + r"ot\b", r"/wo" + "rk/", r"file:///[a-z]+/[a-z]+/chassis"])
+    "|".join(
+        [r"/(?:home|Users)/(?!ada/)[a-z]", r"(?<![\w.])/ro" + r"ot\b", r"/wo" + "rk/", r"file:///[a-z]+/[a-z]+/chassis"]
+    )
 )
 REGISTRIES = re.compile("|".join([r"pypi\." + "org", r"pythonhosted\." + "org", r"registry\.npmjs\." + "org"]))
 WORDS = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]) + r")\b")

@@ -1,6 +1,7 @@
 """Measures, and prints one table: `make bench`, or `make bench ARGS="--only execute --json"`.
 
-Every module beside this one that has `rows()` is a chapter; those that take long are measured only when asked for. Rows that are compared were taken in turns, in one run.
+Every module beside this one that has `rows()` is a chapter; those that take long are measured only when asked for.
+Rows that are compared were taken in turns, in one run.
 """
 
 from __future__ import annotations

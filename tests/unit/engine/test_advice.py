@@ -7,9 +7,7 @@ import pytest
 from qntx.engine.advice import advice
 from qntx.model.execution import Limits, Outcome
 
-NO_NETWORK = (
-    "The run has no network: `network` of the variant's limits grants it, as do an ingest script's needs.\n"
-)
+NO_NETWORK = "The run has no network: `network` of the variant's limits grants it, as do an ingest script's needs.\n"
 
 
 @pytest.mark.parametrize(
