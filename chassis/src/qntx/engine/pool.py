@@ -51,6 +51,11 @@ class _Ticket:
             # It waits: for its turn, or for a worker.
             self._task.cancel()
 
+    def check(self) -> None:
+        """Before anything runs: Python 3.11's wait_for loses a cancellation that comes just as it ends."""
+        if self._task is not None and self._task.cancelling():
+            raise asyncio.CancelledError
+
     def withdrawn(self) -> bool:
         """Whether a cancellation that was just caught is ours, and thereby dealt with."""
         if not self.cancelled or self.run is not None or self._task is None:
@@ -111,6 +116,7 @@ class Pool:
             # A run whose libraries are still being loaded holds nobody up.
             until = None if tier.up else partial(tier.wait_up, _ready_seconds(tier))
             async with self._admission.turn(execution.principal, until), self._worker(execution, tier) as worker:
+                ticket.check()
                 self._metrics.wait.add(time.perf_counter() - asked)
                 ticket.run = Run(worker, execution, home, on_event, self._rung)
                 result = await ticket.run.finish()

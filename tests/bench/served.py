@@ -1,0 +1,121 @@
+"""Code over gRPC: a fresh sealed process a call, beside the same server's own exec(), a Jupyter kernel and `python -c`.
+
+Calls are spaced by a person's pause, and one of each is made in turn. Workers rehearse other code than is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc.aio
+from jupyter_client.manager import AsyncKernelManager
+from tests.bench.engine import PRELOAD, SCRIPTS, SLOW_ROUNDS, SUM, THINK_SECONDS
+from tests.bench.measure import Row, interleaved, row
+from tests.bench.server import SERVICE
+
+ROUNDS = 150
+READY_SECONDS = 60.0
+OURS = "fresh, sealed"
+WAYS = {"a call that does nothing": "nothing", OURS: "fresh", "session": "session", "exec() in the server": "exec"}
+
+Call = Callable[[], Awaitable[object]]
+
+
+def rows() -> Iterator[Row]:
+    yield from asyncio.run(_all())
+
+
+async def _all() -> list[Row]:
+    found: list[Row] = []
+    async with _server() as channel, _kernel() as kernel:
+        found += await _beside("1 + 1", {**_served(channel, SUM), "Jupyter kernel": kernel(SUM)}, SUM, ROUNDS)
+        loaded = {name.partition(".")[0] for name in PRELOAD}
+        for name, (needs, code) in SCRIPTS.items():
+            if loaded.issuperset(needs):
+                calls = {**_served(channel, code), "Jupyter kernel": kernel(code)}
+                found += await _beside(name, calls, code, ROUNDS // 3)
+    return found
+
+
+async def _beside(title: str, calls: Mapping[str, Call], code: str, rounds: int) -> list[Row]:
+    spaced = {each: step for name, call in calls.items() for each, step in ((f"before {name}", _think), (name, call))}
+    taken = await interleaved(spaced, rounds)
+    # Among the rounds and not after them, they would heat the caches; so fewer, in rounds with ours.
+    slow = {OURS: calls[OURS], **_commands(code)}
+    taken_slow = await interleaved(slow, SLOW_ROUNDS, warm_up=1)
+    ours = f"{title}: {OURS}"
+    found = [row(f"{title}: {name}", taken[name], "ms", to="" if name == OURS else ours) for name in calls]
+    return found + [row(f"{title}: {name}", taken_slow[name], "ms", to=ours) for name in slow if name != OURS]
+
+
+async def _think() -> None:
+    await asyncio.sleep(THINK_SECONDS)
+
+
+def _served(channel: grpc.aio.Channel, code: str) -> dict[str, Call]:
+    def caller(method: str) -> Call:
+        ask = channel.unary_unary(f"/{SERVICE}/{method}")
+
+        async def call() -> None:
+            await ask(code.encode())
+
+        return call
+
+    return {name: caller(method) for name, method in WAYS.items()}
+
+
+def _commands(code: str) -> dict[str, Call]:
+    commands = {"python -c": [sys.executable, "-c", code]}
+    if bwrap := shutil.which("bwrap"):
+        commands["bwrap, python -c"] = [bwrap, "--ro-bind", "/", "/", "--unshare-all", sys.executable, "-c", code]
+
+    def caller(command: list[str]) -> Call:
+        async def call() -> None:
+            process = await asyncio.create_subprocess_exec(*command)
+            assert await process.wait() == 0
+
+        return call
+
+    return {name: caller(command) for name, command in commands.items()}
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[grpc.aio.Channel]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.server", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        port = int(await asyncio.wait_for(process.stdout.readline(), READY_SECONDS))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _kernel() -> AsyncIterator[Callable[[str], Call]]:
+    """A kernel that keeps its state, the way notebooks run code."""
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    await manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    try:
+        await client.wait_for_ready(timeout=READY_SECONDS)
+
+        def caller(code: str) -> Call:
+            async def call() -> None:
+                reply = await client.execute(code, reply=True, timeout=READY_SECONDS)
+                assert reply["content"]["status"] == "ok"
+
+            return call
+
+        yield caller
+    finally:
+        client.stop_channels()
+        await manager.shutdown_kernel(now=True)
