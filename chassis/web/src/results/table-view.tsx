@@ -30,7 +30,7 @@ export function TableView({ table }: { table: Table }) {
     <section class="table" aria-label="Table">
       <div class="result-bar">
         <span class="muted">
-          {table.rows.toLocaleString()} rows × {table.columns.length} columns
+          {counted(table.rows, "row")} × {counted(table.columns.length, "column")}
           {table.columns.length > columns.length && `, ${columns.length} shown`}
         </span>
         <span class="spring" />
@@ -93,4 +93,8 @@ function Cell({ value, number }: { value: unknown; number: boolean }) {
       {text.slice(0, CELL_CHARACTERS_MAX)}
     </td>
   );
+}
+
+function counted(count: number, noun: string): string {
+  return `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 }
