@@ -42,6 +42,7 @@ class _Ticket:
         self.run: Run | None = None
         self.cancelled = False
         self._task = asyncio.current_task()
+        self._cancelling_before = self._task.cancelling() if self._task is not None else 0
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -53,14 +54,14 @@ class _Ticket:
 
     def check(self) -> None:
         """Before anything runs: Python 3.11's wait_for loses a cancellation that comes just as it ends."""
-        if self._task is not None and self._task.cancelling():
+        if self._task is not None and self._task.cancelling() > self._cancelling_before:
             raise asyncio.CancelledError
 
     def withdrawn(self) -> bool:
-        """Whether a cancellation that was just caught is ours, and thereby dealt with."""
+        """Whether what was just caught is, or hides, a cancellation of ours, which is thereby dealt with."""
         if not self.cancelled or self.run is not None or self._task is None:
             return False
-        return self._task.uncancel() == 0
+        return self._task.uncancel() <= self._cancelling_before
 
 
 class Pool:
@@ -123,7 +124,7 @@ class Pool:
         except Busy:
             self._metrics.refused += 1
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, WorkerLost):
             if not ticket.withdrawn():
                 raise
             result = Result(Outcome.CANCELLED, error="Cancelled: the run was stopped on request before it began\n")
