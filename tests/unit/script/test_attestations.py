@@ -51,7 +51,9 @@ def test_what_arrives_is_what_was_said(host, attributes):
     assert host.attested[0]["attributes"] == made["attributes"] == expected
 
 
-@pytest.mark.parametrize("given", ["s", ["s"], ("s",), {"s"}, frozenset(["s"]), iter(["s"])], ids=repr)
+@pytest.mark.parametrize(
+    "given", ["s", ["s"], ("s",), {"s"}, frozenset(["s"]), iter(["s"])], ids=lambda given: type(given).__name__
+)
 def test_one_text_and_other_collections_stand_for_a_list(host, given):
     assert attest(given, "p", ("c",))["subjects"] == ["s"]
 
