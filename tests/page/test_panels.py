@@ -178,3 +178,15 @@ def test_the_command_palette_goes_anywhere_and_places_glyphs(canvas: Canvas) -> 
 
     canvas.page.keyboard.press("Alt+2")
     expect(canvas.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+
+
+def test_a_script_is_exported_signed_and_imported_again(canvas: Canvas, busy: RunningHost, tmp_path: Path) -> None:
+    canvas.open("scripts/versions", expecting=".diff")
+    with canvas.page.expect_download() as downloading:
+        canvas.page.get_by_role("button", name="Export, signed by this node").click()
+    file = tmp_path / "versions.json"
+    downloading.value.save_as(file)
+
+    canvas.page.locator("input[type=file]").set_input_files(file)
+
+    expect(canvas.page.get_by_role("status")).to_contain_text("Published versions, version 3, signed by did:key:")

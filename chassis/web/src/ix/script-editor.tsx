@@ -42,7 +42,8 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
     });
   const save = () =>
     doing(async () => {
-      const published = await publish(name, { content: code.value, symbol: script.value?.glyph ?? "" });
+      const { glyph, description, needs } = script.value!;
+      const published = await publish(name, { content: code.value, symbol: glyph, description, needs });
       script.value = { ...script.value!, code: code.value, version: published.version };
       say(`Published ${published.name}, version ${published.version}.`);
       saved?.();

@@ -32,14 +32,17 @@ export function ScriptDetail({ name, changed }: { name: string; changed: () => v
       complain(reason(error));
     }
   };
-  const code = known[0]?.code;
+  const share = () =>
+    ask<unknown>("GET", path`/api/scripts/${name}/export`)
+      .then((file) => download(`${name}.json`, "application/json", JSON.stringify(file, null, 2)))
+      .catch((error: unknown) => complain(reason(error)));
   return (
     <>
       <h2>{name}</h2>
       <div class="detail-actions">
         <span class="muted">ix {name} INPUT</span>
         <span class="spring" />
-        {code && <IconButton icon="download" label="Export" onClick={() => download(`${name}.py`, "text/x-python", code)} />}
+        <IconButton icon="download" label="Export, signed by this node" onClick={() => void share()} />
         {known.some((script) => script.version > 0) && <Button kind="danger" onClick={() => void withdraw()}>Withdraw</Button>}
       </div>
       {statistics.value.value && <Runs statistics={statistics.value.value} />}

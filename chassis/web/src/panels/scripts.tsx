@@ -1,19 +1,18 @@
 /** Ingest scripts: what `ix` can run, in which version, and how that went. */
 
 import { useSignal } from "@preact/signals";
-import { ask, reason } from "../api/client";
+import { ask } from "../api/client";
 import type { Script } from "../api/shapes";
 import { reveal } from "../canvas/reveal";
 import { place } from "../canvas/glyphs";
-import { publish } from "../python/publish";
 import { INGEST } from "../python/templates";
-import { complain, say } from "../shell/notices";
 import { chosen, go } from "../shell/route";
 import { Button } from "../ui/button";
 import { Empty } from "../ui/empty";
 import { VirtualList } from "../ui/virtual-list";
 import { useAsked } from "./loading";
 import { Panel } from "./panel";
+import { Import } from "./script-import";
 import { ScriptDetail } from "./script-detail";
 
 export function Scripts() {
@@ -60,25 +59,3 @@ function ScriptRow({ script }: { script: Script }) {
     </>
   );
 } // prettier-ignore
-
-/** Files as they were exported: `NAME.py`. */
-function Import({ done }: { done: () => void }) {
-  const read = async (files: FileList | null) => {
-    for (const file of files ?? []) {
-      const name = file.name.replace(/\.py$/, "").toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
-      try {
-        const published = await publish(name, { content: await file.text(), symbol: "" });
-        say(`Published ${published.name}, version ${published.version}.`);
-      } catch (error) {
-        complain(`${file.name}: ${reason(error)}`);
-      }
-    }
-    done();
-  };
-  return (
-    <label class="button plain file">
-      Import
-      <input type="file" accept=".py" multiple class="sr" onChange={(event) => void read(event.currentTarget.files)} />
-    </label>
-  );
-}

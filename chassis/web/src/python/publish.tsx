@@ -70,8 +70,15 @@ export function Publish({ glyph, close }: { glyph: Glyph; close: () => void }) {
   );
 } // prettier-ignore
 
-export function publish(name: string, script: { content: string; symbol: string }) {
-  const body = { name, code: script.content, language: "python", glyph: script.symbol, created_by: "page" };
+interface Publishable {
+  content: string;
+  symbol: string;
+  description?: string;
+  needs?: string[];
+}
+
+export function publish(name: string, { content, symbol, description = "", needs = [] }: Publishable) {
+  const body = { name, code: content, language: "python", glyph: symbol, created_by: "page", description, needs };
   return ask<{ id: string; name: string; version: number }>("POST", "/api/scripts/publish", body);
 }
 
