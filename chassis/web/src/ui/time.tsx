@@ -19,8 +19,9 @@ export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60];
+  if (hours === 0) return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
+  return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
 }
 
 export function Time({ at }: { at: string | number | null | undefined }) {
