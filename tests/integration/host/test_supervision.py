@@ -261,6 +261,8 @@ def test_configuration_reaches_the_plugin_flattened(start_host: Start, install: 
 
     config = host.http.get("/api/other/anything").json()["config"]
 
+    told_of_every_host = {config.pop("capsules"), config.pop("node")}
+    assert str(host.home.capsules) in told_of_every_host
     assert config == {"half": "0.500000", "count": "3", "names": '["a", "b"]', "nested.deep": "true"}
 
 

@@ -231,6 +231,6 @@ def test_a_host_killed_while_attestations_arrive_keeps_what_it_acknowledged_and_
     host = start_host()
 
     kept = {record["id"] for record in every(host, "ping")}
-    assert len(acknowledged) > 20
+    assert len(acknowledged) >= 20
     assert acknowledged.keys() <= kept
     host.until(lambda: set(acknowledged.values()) <= {one["subjects"][0] for one in every(host, "echo")})

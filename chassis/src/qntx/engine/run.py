@@ -83,6 +83,9 @@ class Run:
             payload = await asyncio.shield(self._ended)
             self._disarm()
             self._worker.drain()
+            if self._is_unwanted():
+                # At once: what it attested is settled without it, however long the store takes.
+                self._worker.kill()
             exit = await self._await_exit() if payload is None else None
             if exit is not None and exit.lost and self._stopped is None:
                 raise WorkerLost("the process that holds the workers ended in the middle of the run; run it again")
@@ -90,7 +93,7 @@ class Run:
         finally:
             # Also where whoever waits for us has gone away.
             self._disarm()
-            if not self._ended.done() or (self._stopped is not None and not self._execution.session_id):
+            if not self._ended.done() or self._is_unwanted():
                 self._worker.kill()
             self._notes.abandon()
             for call in self._calls:
@@ -98,6 +101,10 @@ class Run:
         result = await self._result(payload, exit, 1000 * (time.perf_counter() - started))
         self._emit("end", result)
         return result
+
+    def _is_unwanted(self) -> bool:
+        """Whether nobody waits for this worker any more: the run was stopped, and it is no session's."""
+        return self._stopped is not None and not self._execution.session_id
 
     def on_frame(self, kind: int, payload: bytes) -> None:
         if self._ended.done():
