@@ -32,6 +32,8 @@ from qntx.protocol import domain_pb2 as domain
 from qntx.protocol import python_pb2 as python
 from qntx.wire.services import MESSAGE_OPTIONS, Stub
 
+pytestmark = pytest.mark.alone
+
 REPOSITORY = Path(__file__).parents[2]
 MANIFEST = REPOSITORY / "variants" / "python" / "plugin.toml"
 

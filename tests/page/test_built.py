@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.integration.host.conftest import RunningHost
 
+pytestmark = pytest.mark.alone
+
 JS_BYTES_MAX = 250_000
 BUILD_TIMEOUT_SECONDS = 110
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 from tests.integration.host.conftest import RunningHost
 from tests.page.conftest import RUN_TIMEOUT_MS, Canvas
+
+pytestmark = pytest.mark.alone
 
 SLOW = """\
 import time

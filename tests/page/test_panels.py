@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.integration.host.conftest import RunningHost
 from tests.page.conftest import RUN_TIMEOUT_MS, Canvas
 
+pytestmark = pytest.mark.alone
+
 SECTIONS = ("canvas", "jobs", "scripts", "handlers", "watchers", "attestations", "plugins", "audit")
 HANDLER = '''\
 """Counts letters."""

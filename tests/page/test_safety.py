@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, expect
 from tests.integration.host.conftest import RunningHost
 from tests.page.conftest import Canvas
 
+pytestmark = pytest.mark.alone
+
 ELSEWHERE = "https://elsewhere.example"
 MARK = "document.title = 'owned'; window.owned = true"
 SCRIPT = f'<script>{MARK}</script><img src=x onerror="{MARK}">'

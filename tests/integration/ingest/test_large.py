@@ -18,6 +18,8 @@ from tests.processes import still_alive
 
 from .conftest import IngestHost, open_folder
 
+pytestmark = pytest.mark.alone
+
 MIB = 1 << 20
 SIZE = 1024 * MIB if os.environ.get("QNTX_SOAK") else 64 * MIB
 RECORD_BYTES = 1024

@@ -18,6 +18,8 @@ from tests.processes import still_alive
 from qntx.protocol import domain_pb2, python_pb2
 from qntx.wire.services import Stub
 
+pytestmark = pytest.mark.alone
+
 DOMAIN = domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"]
 PYTHON = python_pb2.DESCRIPTOR.services_by_name["PythonService"]
 
