@@ -66,8 +66,7 @@ def test_a_host_that_is_killed_leaves_no_plugin_unless_it_was_told_to_stay(outli
     host.wait()
     host.stdout.close()
 
-    # Killed while it was still starting, it notices only once it has started.
-    alive = still_alive(family, 2.5 if outlives else 10.0)
+    alive = still_alive(family, 2.5 if outlives else 3.0)
     assert bool(alive) is outlives
     if outlives:
         plugin.terminate()
