@@ -1,7 +1,7 @@
 /** Where a glyph is melded to the next: dragged onto it, or chosen from a list. */
 
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Glyph } from "../api/shapes";
 import { Icon } from "../ui/icons";
 import { drag } from "./drag";
@@ -45,7 +45,7 @@ function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
   const menu = useRef<HTMLDivElement>(null);
   const all = glyphs();
   const others = all.filter((each) => each.id !== glyph.id && each.symbol !== "ix" && !feeds(all, each.id, glyph.id));
-  useEffect(() => {
+  useLayoutEffect(() => {
     menu.current?.querySelector("button")?.focus();
   }, []);
   const left = (event: FocusEvent) => {

@@ -1,7 +1,7 @@
 /** An editor as a component; its text is what it begins with, and what is typed goes out. */
 
 import type { EditorView } from "@codemirror/view";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { mark, open } from "./editor";
 import type { Failure } from "./traceback";
 
@@ -21,7 +21,8 @@ export function Code(props: CodeProps) {
   const view = useRef<EditorView | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  useEffect(() => {
+  // Before the next key: a glyph placed from the keyboard is typed into at once.
+  useLayoutEffect(() => {
     const { text, label, hint, readOnly, focused } = latest.current;
     view.current = open(box.current!, {
       text,

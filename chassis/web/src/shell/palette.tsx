@@ -1,7 +1,7 @@
 /** The command palette: everything by name, from the keyboard. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { commands, matching } from "./commands";
 
 export function Palette({ close }: { close: () => void }) {
@@ -10,7 +10,8 @@ export function Palette({ close }: { close: () => void }) {
   const list = useId();
   const dialog = useRef<HTMLDialogElement>(null);
   const found = matching(commands(), typed.value).slice(0, 40);
-  useEffect(() => {
+  // Before the next key: what is typed right after the shortcut belongs to the palette.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current!.showModal();
     return () => before instanceof HTMLElement && document.activeElement === document.body && before.focus();
