@@ -61,6 +61,28 @@ async def test_a_glyph_that_is_not_there_cannot_be_removed_or_answer(canvas: Can
         await canvas.keep_answer("nothing", b"1")
 
 
+async def test_a_late_save_does_not_bring_a_removed_glyph_back(canvas: Canvas) -> None:
+    await canvas.put(BIO)
+    await canvas.remove("a")
+
+    with pytest.raises(NotFound, match="was removed"):
+        await canvas.put(BIO)
+    assert await canvas.glyphs() == []
+
+
+async def test_it_says_which_glyphs_one_feeds_and_which_one_a_job_is_of(canvas: Canvas) -> None:
+    await canvas.put(BIO)
+    await canvas.put(DATA)
+    await canvas.put(Glyph("i", "ix"))
+    await canvas.keep_answer("i", b'{"job_id":"JB1"}')
+
+    assert await canvas.glyph("b") == DATA
+    assert await canvas.glyph("nothing") is None
+    assert await canvas.fed_by("a") == ["b"]
+    assert await canvas.ingesting("JB1") == ["i"]
+    assert await canvas.ingesting("JB2") == []
+
+
 async def test_the_canvas_has_bounds(canvas: Canvas) -> None:
     for number in range(GLYPHS_MAX):
         await canvas.put(Glyph(str(number), "py"))

@@ -13,9 +13,11 @@ from typing import Self
 import grpc.aio
 import httpx
 import structlog
+from fastapi import APIRouter
 
 from qntx.errors import InvalidConfig, Refused
 from qntx.host import presence
+from qntx.host.answers import Answers
 from qntx.host.api import app as api
 from qntx.host.api import (
     attestations,
@@ -42,6 +44,7 @@ from qntx.host.home import Home
 from qntx.host.ix.bundled import Bundled
 from qntx.host.ix.router import Router
 from qntx.host.ix.scripts import Scripts
+from qntx.host.melds import Melds
 from qntx.host.plugins.configuring import Configuring, settings
 from qntx.host.plugins.discovery import Installed, discover, search_paths
 from qntx.host.plugins.following import Following
@@ -133,8 +136,12 @@ class Host:
 
         manager = Manager(installed, self.registry, home, request, config.plugin)
         if self._serve:
+            glyphs = await stack.enter_async_context(Canvas(home.canvas))
+            self.executor.observer = await stack.enter_async_context(Answers(glyphs, store, self.hub))
             engine = await self._watching(stack, store, work)
-            await self._answering(stack, store, manager, engine, work, audit)
+            melds = Melds(glyphs, engine)
+            await melds.follow()
+            await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds))
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
         if self._serve:
@@ -180,6 +187,7 @@ class Host:
         engine: Engine,
         work: Pulse,
         audit: Audit,
+        glyphs: APIRouter,
     ) -> None:
         """HTTP, and the note that says where."""
         config, home = self._config, self._home
@@ -190,7 +198,7 @@ class Host:
             health.router(self.registry),
             metrics.router(self.registry, store.position, audit.capsules.storage.count, work.jobs.counts),
             page.router(),
-            canvas.router(await stack.enter_async_context(Canvas(home.canvas))),
+            glyphs,
             names.router(),
             python.router(self.executor),
             attestations.router(store),

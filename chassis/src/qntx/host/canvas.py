@@ -43,6 +43,11 @@ SCHEMA = (
         ) STRICT
         """,
     ),
+    (
+        # A page that is closed saves once more, and that may arrive after the glyph was removed elsewhere.
+        "CREATE TABLE removed (glyph_id TEXT PRIMARY KEY) STRICT",
+        "CREATE INDEX glyph_fed_by ON glyph (fed_by)",
+    ),
 )
 
 
@@ -105,12 +110,30 @@ class Canvas:
         )
         return [Glyph(*row) for row in rows]
 
+    async def glyph(self, glyph_id: str) -> Glyph | None:
+        row = await self._readers.run(
+            lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM glyph WHERE id = ?", (glyph_id,)).fetchone()
+        )
+        return None if row is None else Glyph(*row)
+
+    async def fed_by(self, glyph_id: str) -> list[str]:
+        """The glyphs that are melded to that one."""
+        return await self._ids("SELECT id FROM glyph WHERE fed_by = ? ORDER BY rowid", glyph_id)
+
+    async def ingesting(self, job_id: str) -> list[str]:
+        """The ix glyphs whose last job that is."""
+        return await self._ids(
+            "SELECT id FROM glyph JOIN result ON glyph_id = id WHERE symbol = 'ix' AND answer ->> 'job_id' = ?", job_id
+        )
+
     async def put(self, glyph: Glyph) -> None:
-        """Place it, or change it. Its last answer stays."""
+        """Place it, or change it. Its last answer stays. One that was removed stays removed."""
         if len(glyph.content) > CONTENT_CHARACTERS_MAX:
             raise InvalidRequest("content", f"is longer than {CONTENT_CHARACTERS_MAX} characters")
 
         def write(connection: sqlite3.Connection) -> None:
+            if connection.execute("SELECT 1 FROM removed WHERE glyph_id = ?", (glyph.id,)).fetchone():
+                raise NotFound(f"glyph {glyph.id!r} was removed from the canvas; place a new one under another id")
             connection.execute(_SAVE, astuple(glyph))
             if connection.execute("SELECT count(*) FROM glyph").fetchone()[0] > GLYPHS_MAX:
                 raise InvalidRequest("id", f"the canvas holds {GLYPHS_MAX} glyphs already; remove some first")
@@ -123,6 +146,7 @@ class Canvas:
         def write(connection: sqlite3.Connection) -> None:
             if not connection.execute("DELETE FROM glyph WHERE id = ?", (glyph_id,)).rowcount:
                 raise _unknown(glyph_id)
+            connection.execute("INSERT OR IGNORE INTO removed VALUES (?)", (glyph_id,))
             connection.execute("UPDATE glyph SET fed_by = '' WHERE fed_by = ?", (glyph_id,))
 
         await self._write(write)
@@ -147,6 +171,12 @@ class Canvas:
             connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (glyph_id, answer))
 
         await self._write(write)
+
+    async def _ids(self, query: str, parameter: str) -> list[str]:
+        return [
+            row[0]
+            for row in await self._readers.run(lambda connection: connection.execute(query, (parameter,)).fetchall())
+        ]
 
     @property
     def _readers(self) -> Readers:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -43,6 +43,8 @@ class Script:
     timeout_seconds: float | None = None
     capture_variables: bool = False
     trigger: Trigger = field(default_factory=lambda: Trigger("http"))
+    principal: str = ""
+    """Who asks: the name of their token. Fair turns, sessions and the record go by it."""
     execution_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The same id again is the same run, never a second one."""
 
@@ -76,8 +78,20 @@ class Happened(NamedTuple):
     data: Any
 
 
+class Observer(Protocol):
+    """Who is told of the runs of glyphs."""
+
+    async def began(self, script: Script) -> Script:
+        """What it returns is what runs."""
+
+    async def ended(self, script: Script, answer: Answer | None, reason: str = "") -> None:
+        """Before whoever asked has the answer. Without one, the reason says why."""
+
+
 class Executor:
     """The one place where the host runs code."""
+
+    observer: Observer | None = None
 
     def __init__(self, registry: Registry, default_provider: str = "") -> None:
         self._registry = registry
@@ -95,6 +109,29 @@ class Executor:
 
     async def stream(self, script: Script) -> AsyncGenerator[Happened, None]:
         """Run it and tell what happens. Leaving the iteration early stops the run."""
+        observer = self.observer if script.glyph_id else None
+        async with aclosing(self._observed(observer, script) if observer else self._run(script)) as events:
+            async for event in events:
+                yield event
+
+    async def _observed(self, observer: Observer, script: Script) -> AsyncGenerator[Happened, None]:
+        script = await observer.began(script)
+        answer, reason = None, "stopped: whoever asked for it went away"
+        try:
+            async with aclosing(self._run(script)) as events:
+                async for event in events:
+                    if event.kind == "end":
+                        answer = event.data
+                        await observer.ended(script, answer)
+                    yield event
+        except ChassisError as error:
+            reason = str(error)
+            raise
+        finally:
+            if answer is None:
+                await observer.ended(script, None, reason)
+
+    async def _run(self, script: Script) -> AsyncGenerator[Happened, None]:
         plugin = self._registry.get(route(script.glyph, self._registry.providers(), self._default_provider))
         client = plugin.reached()
         self._under_way[script.execution_id] = client
@@ -216,6 +253,7 @@ def _request(script: Script) -> runtime_pb2.RunRequest:
         limits=runtime_pb2.Limits(timeout_seconds=script.timeout_seconds),
         capture_variables=script.capture_variables,
         session_id=script.session_id,
+        principal=script.principal,
         trigger=runtime_pb2.Trigger(kind=script.trigger.kind, name=script.trigger.name),
     )
 

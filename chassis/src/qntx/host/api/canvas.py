@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.canvas import Canvas, Glyph
+from qntx.host.melds import Melds
 
 PIXELS_MAX = 1e6
 
@@ -26,7 +27,11 @@ class GlyphBody(Body):
     height: float = Field(default=0, ge=0, le=PIXELS_MAX)
     content: str = Field(default="", description="The code, or the line, that is written in it.")
     timeout_seconds: float | None = Field(default=None, ge=0, description="Of its runs; null for the variant's own.")
-    fed_by: str = Field(default="", max_length=100, description="The glyph whose answer is its `upstream`.")
+    fed_by: str = Field(
+        default="",
+        max_length=100,
+        description="The glyph whose attestations, or else answers, set it off.",
+    )
 
 
 class GlyphAnswer(BaseModel):
@@ -52,7 +57,7 @@ class AnswerBody(Body):
     result: Any = Field(description="What the glyph answered.")
 
 
-def router(canvas: Canvas) -> APIRouter:
+def router(canvas: Canvas, melds: Melds) -> APIRouter:
     routes = APIRouter(prefix="/api/canvas", tags=["canvas"], responses=RESPONSES)
 
     @routes.get("")
@@ -62,15 +67,17 @@ def router(canvas: Canvas) -> APIRouter:
 
     @routes.put("/{glyph_id}")
     async def place(glyph_id: str, body: GlyphBody) -> GlyphAnswer:
-        """Place a glyph, or change it."""
+        """Place a glyph, or change it. One that was removed is not placed again."""
         glyph = Glyph(id=glyph_id, **body.model_dump())
         await canvas.put(glyph)
+        await melds.follow()
         return GlyphAnswer(**asdict(glyph))
 
     @routes.delete("/{glyph_id}", status_code=204)
     async def remove(glyph_id: str) -> Response:
         """Take it away, with its answer."""
         await canvas.remove(glyph_id)
+        await melds.follow()
         return Response(status_code=204)
 
     @routes.get("/{glyph_id}/result", response_class=Response, responses={200: {"model": AnswerBody}})

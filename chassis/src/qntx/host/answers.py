@@ -1,0 +1,142 @@
+"""What glyphs on the canvas answer: kept there, told to every open page, and fed to the glyphs that are melded.
+
+The executor tells of each run, whoever asked for it. An ix glyph runs nothing itself: its answer is its job's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import structlog
+
+from qntx.errors import ChassisError, NotFound
+from qntx.host.canvas import RESULT_BYTES_MAX, Canvas
+from qntx.host.events import Hub
+from qntx.host.executor import Answer, Script
+from qntx.host.melds import actor, answered, upstream_of
+from qntx.host.store.base import AttestationStore
+from qntx.model.attestation import Filter
+
+EVENT = "glyph_fired"
+FED_BYTES_MAX = 4 * 1024 * 1024
+"""Attestations are kept for good; what is larger is not made into one."""
+TOO_LARGE = "The result was too large to keep. Run the glyph again to see it."
+
+log = structlog.get_logger("qntx.host.answers")
+
+
+class Answers:
+    """An async context manager: entered, it follows the jobs of ix glyphs too."""
+
+    def __init__(self, canvas: Canvas, store: AttestationStore, hub: Hub) -> None:
+        self._canvas = canvas
+        self._store = store
+        self._hub = hub
+        self._newest: dict[str, str] = {}
+        """Of the runs under way whose glyph feeds others: its newest attestation when they began."""
+
+    async def __aenter__(self) -> Self:
+        self._following = asyncio.create_task(self._follow_jobs(), name="answers of ix glyphs")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._following.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._following
+
+    async def began(self, script: Script) -> Script:
+        """That run begins; a glyph that is fed sees what feeds it, unless it is told something else."""
+        glyph = await self._canvas.glyph(script.glyph_id)
+        if glyph is None:
+            return script
+        if await self._canvas.fed_by(glyph.id):
+            self._newest[script.execution_id] = await self._newest_of(glyph.id)
+        self._tell(script, "started")
+        if script.upstream is None and glyph.fed_by:
+            return replace(script, upstream=await self._upstream(glyph.fed_by))
+        return script
+
+    async def ended(self, script: Script, answer: Answer | None, reason: str = "") -> None:
+        """That run has ended: with an answer, or with the reason why there is none."""
+        before = self._newest.pop(script.execution_id, None)
+        try:
+            if answer is not None:
+                await self._keep(script.glyph_id, answer)
+                feeds = answer.success and before is not None
+                if feeds and await self._newest_of(script.glyph_id) == before:
+                    await self._feed(script.glyph_id, bytes(answer.result))
+        except NotFound:
+            return  # It stands nowhere on the canvas, or not any more.
+        except ChassisError as fault:
+            log.warning("answer of a glyph is not kept or fed on", glyph=script.glyph_id, reason=str(fault))
+        error = reason if answer is None else answer.error or ""
+        self._tell(script, "error" if error else "success", error)
+
+    async def _upstream(self, source: str) -> Any:
+        """What the glyph that feeds this one last attested, or else answered."""
+        if newest := await self._store.find(Filter(actors=(actor(source),)), limit=1):
+            return upstream_of(newest[0])
+        kept = await self._canvas.answer(source)
+        return msgspec.json.decode(kept).get("result") if kept else None
+
+    async def _keep(self, glyph_id: str, answer: Answer) -> None:
+        told = msgspec.json.encode(answer)
+        if len(told) > RESULT_BYTES_MAX:
+            short = msgspec.structs.replace(answer, result=msgspec.Raw(json.dumps(TOO_LARGE).encode()), displays=[])
+            told = msgspec.json.encode(short)
+        await self._canvas.keep_answer(glyph_id, told)
+
+    async def _feed(self, glyph_id: str, answer_json: bytes) -> None:
+        """Sets off what is melded, by an attestation of the answer."""
+        if len(answer_json) <= FED_BYTES_MAX:
+            await self._store.add(answered(glyph_id, msgspec.json.decode(answer_json)))
+            return
+        size = f"{len(answer_json) / 1024 / 1024:.1f} MiB"
+        reason = (
+            f"not run: what feeds it answered {size}, more than is fed on; let it answer less, or attest it in parts"
+        )
+        for fed in await self._canvas.fed_by(glyph_id):
+            self._publish(fed, "", "error", reason)
+
+    async def _newest_of(self, glyph_id: str) -> str:
+        newest = await self._store.find(Filter(actors=(actor(glyph_id),)), limit=1)
+        return newest[0].id if newest else ""
+
+    async def _follow_jobs(self) -> None:
+        async with aclosing(self._hub.listen(["job"])) as events:
+            async for event in events:
+                if event.data.get("status") != "completed":
+                    continue
+                try:
+                    for glyph_id in await self._canvas.ingesting(event.data["id"]):
+                        if await self._canvas.fed_by(glyph_id):
+                            await self._feed(glyph_id, msgspec.json.encode(event.data["result"]))
+                except ChassisError as error:
+                    log.warning("answer of an ix glyph is not fed on", job=event.data["id"], reason=str(error))
+
+    def _tell(self, script: Script, status: str, error: str = "") -> None:
+        # Of firings, whoever fires tells more.
+        if script.trigger.kind != "watcher":
+            self._publish(script.glyph_id, script.execution_id, status, error)
+
+    def _publish(self, glyph_id: str, execution_id: str, status: str, error: str) -> None:
+        self._hub.publish(
+            EVENT,
+            glyph_id=glyph_id,
+            watcher_id="",
+            attestation_id="",
+            execution_id=execution_id,
+            status=status,
+            error=error,
+            result="",
+            timestamp=int(time.time()),
+        )
