@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from qntx.errors import ChassisError, HostUnavailable, NotFound, Refused
 from qntx.wire.services import MESSAGE_OPTIONS, Stub
 
 TIMEOUT_SECONDS = 10.0
+TLS = "https://"
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     *MESSAGE_OPTIONS,
@@ -32,10 +34,17 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 
 
 class Service:
-    """Calls one service of the host. An empty address is a service the host does not run."""
+    """Calls one service of the host. An empty address is a service the host does not run.
 
-    def __init__(self, address: str, token: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    An address with `https://` before it is called over TLS; `authority` is the file of who signed its certificate,
+    without which the system's authorities are asked.
+    """
+
+    def __init__(
+        self, address: str, token: str, *, authority: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         self.address = address
+        self._authority = authority
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._channel: grpc.aio.Channel | None = None
@@ -78,10 +87,22 @@ class Service:
 
     def _stub(self, service: ServiceDescriptor) -> Stub:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=OPTIONS)
+            self._channel = self._opened()
         if service.full_name not in self._stubs:
             self._stubs[service.full_name] = Stub(self._channel, service)
         return self._stubs[service.full_name]
+
+    def _opened(self) -> grpc.aio.Channel:
+        if not self.address.startswith(TLS):
+            return grpc.aio.insecure_channel(self.address, options=OPTIONS)
+        try:
+            roots = self._authority.read_bytes() if self._authority else None
+        except OSError as fault:
+            raise HostUnavailable(
+                f"{self._authority} cannot be read, so {self.address} cannot be called: {fault}"
+            ) from fault
+        credentials = grpc.ssl_channel_credentials(root_certificates=roots)
+        return grpc.aio.secure_channel(self.address.removeprefix(TLS), credentials, options=OPTIONS)
 
     def _explained(self, lost: grpc.aio.AioRpcError) -> ChassisError:
         match lost.code():

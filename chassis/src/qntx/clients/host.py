@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from qntx.clients import fetch
 from qntx.clients.ats import AttestationClient
@@ -16,13 +18,15 @@ from qntx.clients.scripts import ScriptClient
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the host's services are, without a scheme; empty where one is not running."""
+    """Where the host's services are, with a scheme only where that is https; empty where one is not running."""
 
     token: str = ""
     ats: str = ""
     queue: str = ""
     schedule: str = ""
     fetch: str = ""
+    authority: Path | None = None
+    """Who signed the host's certificate, where it is none of the system's authorities."""
 
 
 class HostClients:
@@ -30,11 +34,12 @@ class HostClients:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
-        self.ats = AttestationClient(Service(endpoints.ats, endpoints.token))
+        service = partial(Service, token=endpoints.token, authority=endpoints.authority)
+        self.ats = AttestationClient(service(endpoints.ats))
         self.scripts = ScriptClient(self.ats)
-        self.jobs = JobClient(Service(endpoints.queue, endpoints.token))
-        self.schedules = ScheduleClient(Service(endpoints.schedule, endpoints.token))
-        self.fetch = FetchClient(Service(endpoints.fetch, endpoints.token, timeout_seconds=fetch.TIMEOUT_SECONDS))
+        self.jobs = JobClient(service(endpoints.queue))
+        self.schedules = ScheduleClient(service(endpoints.schedule))
+        self.fetch = FetchClient(service(endpoints.fetch, timeout_seconds=fetch.TIMEOUT_SECONDS))
 
     async def aclose(self) -> None:
         await asyncio.gather(self.ats.aclose(), self.jobs.aclose(), self.schedules.aclose(), self.fetch.aclose())

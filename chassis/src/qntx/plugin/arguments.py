@@ -7,6 +7,7 @@ refused.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Credentials:
     certificate: Path | None = None
     key: Path | None = None
     client_authority: Path | None = None
+    host_authority: Path | None = None
+    """Who signed the certificate of the host's services, which are called over TLS where the host says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Arguments:
     manifest: Path | None
     show_version: bool
     outlive_parent: bool
+    drain_seconds: float
+    """How long what is under way may take to end after SIGTERM."""
     credentials: Credentials
     unknown: tuple[str, ...]
 
@@ -64,6 +69,7 @@ def read(program: str, argv: Sequence[str], environment: Mapping[str, str]) -> A
         manifest=known.manifest,
         show_version=known.version,
         outlive_parent=known.outlive_parent,
+        drain_seconds=_at_least_zero("--drain", known.drain),
         credentials=_credentials(known, environment),
         unknown=tuple(unknown),
     )
@@ -93,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
     parser.add_argument("--outlive-parent", action="store_true", help="stay when the process that started this is gone")
     parser.add_argument(
+        "--drain",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="on SIGTERM take nothing new, and give what runs so long to end; a second SIGTERM ends it (default 0)",
+    )
+    parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
@@ -105,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="callers must show a certificate this one signed (PEM)",
+    )
+    parser.add_argument(
+        "--host-authority",
+        type=Path,
+        metavar="FILE",
+        help="who signed the certificate of the host's services, where they use TLS (PEM; default: the system's)",
     )
     return parser
 
@@ -135,7 +154,14 @@ def _credentials(known: argparse.Namespace, environment: Mapping[str, str]) -> C
         certificate=known.tls_certificate,
         key=known.tls_key,
         client_authority=known.tls_client_authority,
+        host_authority=known.host_authority,
     )
+
+
+def _at_least_zero(option: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise InvalidRequest(option, f"{value:g} is not a number of seconds, 0 or more")
+    return value
 
 
 def _token(file: Path | None, environment: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from qntx.engine.api import Settings
 from qntx.engine.overlay import Overlay
+from qntx.model.attached import HOSTS_KEYS
 from qntx.model.execution import Limits
 from qntx.model.nearest import meant
 from qntx.model.variant import PORT_MAX, Variant
@@ -24,8 +25,8 @@ from qntx.plugin.audit import Place
 DEFAULT_MODULES = ("numpy", "pandas", "requests", "json", "os", "sys")
 SANDBOXES = ("full", "landlock", "limits")
 
-IGNORED = frozenset({"args"})
-"""Sent along by QNTX because it is in the same table; meant for the command line."""
+IGNORED = frozenset({"args", *HOSTS_KEYS})
+"""Sent along by QNTX because they are in the same table; meant for the command line, and for a host of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,17 @@ class DomainServicer:
     """Answers for one plugin. Initialize may come any number of times; the last one holds."""
 
     def __init__(
-        self, executor: Executor, handlers: Handlers, lifecycle: Lifecycle, manifest: Path | None = None
+        self,
+        executor: Executor,
+        handlers: Handlers,
+        lifecycle: Lifecycle,
+        manifest: Path | None,
+        host_authority: Path | None,
+        on_initialized: Callable[[], Awaitable[None]],
     ) -> None:
         self._executor = executor
+        self._host_authority = host_authority
+        self._on_initialized = on_initialized
         self._manifest = manifest
         self._variant = executor.variant
         self._handlers = handlers
@@ -58,10 +66,11 @@ class DomainServicer:
     async def Initialize(self, request: domain_pb2.InitializeRequest, _context: Any) -> domain_pb2.InitializeResponse:
         self.configure(request.config)
         self._executor.audit.open()
-        self._executor.connect(_endpoints(request))
+        self._executor.connect(_endpoints(request, self._host_authority))
         # Healthy from here on: the core restarts a plugin that is not, and looking for handlers may take its time.
         self._initialized = True
         found = await self._handlers.discover(default=self._configuration.default_provider)
+        await self._on_initialized()
         return domain_pb2.InitializeResponse(
             handler_names=found.handler_names,
             schedules=found.schedules,
@@ -132,18 +141,19 @@ class DomainServicer:
         self._executor.audit.move(configuration.audit)
 
 
-def _endpoints(request: domain_pb2.InitializeRequest) -> Endpoints:
+def _endpoints(request: domain_pb2.InitializeRequest, authority: Path | None) -> Endpoints:
     return Endpoints(
         token=request.auth_token,
         ats=_address("ats_store_endpoint", request.ats_store_endpoint),
         queue=_address("queue_endpoint", request.queue_endpoint),
         schedule=_address("schedule_endpoint", request.schedule_endpoint),
         fetch=_address("fetch_endpoint", request.fetch_endpoint),
+        authority=authority,
     )
 
 
 def _address(field: str, text: str) -> str:
-    """host:port. gRPC would take other forms too, and look up whatever names they hold."""
+    """host:port, or https:// and that. gRPC would take other forms too, and look up whatever names they hold."""
     address = text.removeprefix("http://").strip("/ ")
     if address and not address.rpartition(":")[2].isdecimal():
         raise InvalidRequest(field, f"{text!r} is not host:port")

@@ -11,8 +11,10 @@ import asyncio
 import logging
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from qntx.clients.host import Endpoints, HostClients
@@ -24,8 +26,14 @@ from qntx.model.variant import Variant
 from qntx.plugin.audit import Audit
 from qntx.plugin.home import ScriptHome
 from qntx.plugin.metrics import Metrics
+from qntx.wire.caller import host_name
 
 START_SECONDS_MAX = 60.0
+HOSTS_KEPT = 8
+"""Hosts that have this plugin attached at once; each start of one counts anew."""
+
+calling_host: ContextVar[str] = ContextVar("calling_host", default="")
+"""The host whose call is being answered, where it says so."""
 
 _log = logging.getLogger("qntx.plugin")
 
@@ -42,12 +50,18 @@ class Executor:
         self.audit = audit
         self._open_engine = open_engine
         self._host = HostClients(Endpoints())
+        self._hosts: OrderedDict[str, HostClients] = OrderedDict()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
         self._current: _Held | None = None
         self._retiring: list[_Held] = []
         self._retired: set[asyncio.Task[None]] = set()
 
     @property
     def host(self) -> HostClients:
+        """The services of the host that initialised this plugin last."""
         return self._host
 
     @property
@@ -75,16 +89,41 @@ class Executor:
             self._replace(self._current.settings)
 
     def connect(self, endpoints: Endpoints) -> None:
-        """Call home to these services from now on."""
-        if endpoints != self._host.endpoints:
-            previous, self._host = self._host, HostClients(endpoints)
-            self._retire(self._close_when_idle(previous))
+        """Call home to these services from now on. What another host asks for still calls home to that one."""
+        name = host_name(endpoints.token)
+        known = self._hosts.pop(name, None)
+        if known is None or known.endpoints != endpoints:
+            self._forget(known)
+            known = HostClients(endpoints)
+        self._host = self._hosts[name] = known
+        while len(self._hosts) > HOSTS_KEPT:
+            self._forget(self._hosts.popitem(last=False)[1])
 
     def new_id(self) -> str:
         return asid("PX", self.variant.name, "run", "", secrets.token_bytes(RANDOM_BYTES))
 
-    async def run(self, execution: Execution, on_event: OnEvent | None = None) -> Result:
-        """Run it to its end. A script's failure is in the result; what is raised is that it could not run at all."""
+    async def run(self, execution: Execution, on_event: OnEvent | None = None, *, admitted: bool = False) -> Result:
+        """Run it to its end. A script's failure is in the result; what is raised is that it could not run at all.
+
+        One that was `admitted` before is run even where nothing new is taken any more.
+        """
+        if not admitted:
+            self.require_open()
+        with self._counted():
+            return await self._run(execution, on_event)
+
+    def require_open(self) -> None:
+        """Raise PluginUnavailable where nothing new is taken."""
+        if self.draining:
+            raise PluginUnavailable(f"{self.variant.name} is ending and takes nothing new: nothing of this was run")
+
+    async def drained(self) -> None:
+        """Take nothing new from now on; returns when what is under way is over."""
+        self.draining = True
+        await asyncio.sleep(0)  # those that were admitted a moment ago are under way after this step of the loop
+        await self._idle.wait()
+
+    async def _run(self, execution: Execution, on_event: OnEvent | None) -> Result:
         try:
             async with self._engine() as engine, aclosing(self._home(execution)) as home:
                 with await self.audit.recording(execution, self.path, lambda: home.calls) as recording:
@@ -128,11 +167,28 @@ class Executor:
         for task in self._retired:
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
-        await self._host.aclose()
+        for host in (self._host, *self._hosts.values()):
+            await host.aclose()
         await self.audit.aclose()
 
     def _home(self, execution: Execution) -> ScriptHome:
-        return ScriptHome(self._host, self.variant, execution)
+        host = self._hosts.get(calling_host.get(), self._host)
+        return ScriptHome(host, self.variant, execution)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    def _forget(self, host: HostClients | None) -> None:
+        if host is not None:
+            self._retire(self._close_when_idle(host))
 
     @asynccontextmanager
     async def _engine(self) -> AsyncIterator[Engine]:

@@ -11,9 +11,13 @@ import grpc
 import grpc.aio
 
 from qntx.errors import ChassisError
+from qntx.plugin.executor import calling_host
+from qntx.wire import caller
 from qntx.wire.status import status_of
 
 _log = logging.getLogger("qntx.plugin")
+
+OPEN_TO_ALL = "/grpc.health.v1.Health/"
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 
@@ -34,13 +38,24 @@ class ErrorsToStatus(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # i
         return handler
 
 
+class CallerNoted(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Notes which host asks, for as long as its call is answered and for what the call sets going."""
+
+    async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
+        calling_host.set(str(dict(details.invocation_metadata).get(caller.HOST, "")))
+        return await continuation(details)
+
+
 class TokenRequired(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Lets in who sends `authorization: Bearer TOKEN`."""
+    """Lets in who sends `authorization: Bearer TOKEN`. Whether the plugin serves may be asked without."""
 
     def __init__(self, token: str) -> None:
         self._wanted = f"Bearer {token}".encode()
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
+        if details.method.startswith(OPEN_TO_ALL):
+            # gRPC's own load balancing asks, and has no token to show.
+            return await continuation(details)
         given = dict(details.invocation_metadata).get("authorization", "")
         if hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._wanted):
             return await continuation(details)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -61,8 +61,10 @@ class Jobs:
             log_entries=entries,
         )
 
-    async def watch(self, request: runtime_pb2.RunJobRequest, runs: Runs) -> AsyncIterator[runtime_pb2.RunEvent]:
-        """The same, told while it happens."""
+    async def watch(
+        self, request: runtime_pb2.RunJobRequest, runs: Runs, accepted: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[runtime_pb2.RunEvent]:
+        """The same, told while it happens. `accepted` is awaited once the run is there, and can be let begin."""
         if self.is_reload(request.handler_name):
             yield event_to_proto(0, "end", Result(Outcome.FINISHED, result_json=await self.reload()))
             return
@@ -71,7 +73,9 @@ class Jobs:
         limits = limits_from_proto(request.limits, asked.limits)
         trigger = Trigger("job", request.job_id)
         execution = replace(asked, limits=limits, job_id=request.job_id, principal=request.principal, trigger=trigger)
-        async for event in runs.begin(execution).events():
+        run = runs.begin(execution, held=request.hold)
+        await accepted()
+        async for event in run.events():
             if event.HasField("end"):
                 self._handlers.ended(execution, result_from_proto(event.end))
             yield event

@@ -1,7 +1,8 @@
 """When a plugin ends: it is told to, or whoever started it is gone.
 
 QNTX sends Shutdown, then SIGINT; others send SIGTERM. A host that was killed sends nothing: then the pipe on stdin
-ends, or the parent is another one than before. Whatever the reason, the process is gone within three seconds.
+ends, or the parent is another one than before. Whatever the reason, the process is gone within three seconds, but for
+SIGTERM where it was started with time to drain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 STDIN = 0
 HARD_STOP_SECONDS = 2.5
@@ -27,14 +29,22 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self._reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._at_once = asyncio.Event()
 
-    def end(self, reason: str) -> None:
-        """Ask for the end; the first reason counts."""
+    def end(self, reason: str, *, at_once: bool = True) -> None:
+        """Ask for the end; the first reason counts. What is under way may end first, unless it is `at_once`: so is
+        whatever is asked again."""
+        if at_once or self._reason.done():
+            self._at_once.set()
         if not self._reason.done():
             self._reason.set_result(reason)
 
     async def ended(self) -> str:
         return await asyncio.shield(self._reason)
+
+    async def pressing(self) -> None:
+        """Wait until the end must not be put off any more."""
+        await self._at_once.wait()
 
     @contextmanager
     def watching(self, *, parent: bool) -> Iterator[None]:
@@ -42,7 +52,8 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         with ExitStack() as watches:
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self.end, signal.Signals(number).name)
+                end = partial(self.end, number.name, at_once=number != signal.SIGTERM)
+                loop.add_signal_handler(number, end)
                 watches.callback(loop.remove_signal_handler, number)
             if parent:
                 self._watch_stdin(watches)

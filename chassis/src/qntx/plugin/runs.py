@@ -31,16 +31,26 @@ class Runs:
         self._executor = executor
         self._runs: OrderedDict[str, _Run] = OrderedDict()
 
-    def begin(self, execution: Execution) -> _Run:
-        """The run of that id: the one there is, or a new one."""
+    def begin(self, execution: Execution, *, held: bool = False) -> _Run:
+        """The run of that id: the one there is, or a new one. One that is held waits until it is released."""
         fingerprint = hashlib.sha256(f"{execution.principal}\0{execution.code}".encode()).digest()
         if (known := self._runs.get(execution.id)) is not None:
             if known.fingerprint != fingerprint:
                 raise InvalidRequest("execution_id", f"{execution.id} is another run's; choose a new one")
             return known
         run = self._runs[execution.id] = _Run(self._executor, execution, fingerprint)
+        if not held:
+            run.released.set()
         self._forget()
         return run
+
+    def release(self, execution_id: str) -> bool:
+        """Let a held run begin. False where there is none of that id, or nothing new is taken: then it never runs."""
+        run = self._runs.get(execution_id)
+        if run is None or run.task.done() or (self._executor.draining and not run.released.is_set()):
+            return False
+        run.released.set()
+        return True
 
     def find(self, execution_id: str) -> _Run:
         try:
@@ -49,6 +59,10 @@ class Runs:
             raise NotFound(f"execution_id: no run {execution_id!r} is under way or just over") from None
 
     def cancel(self, execution_id: str) -> bool:
+        run = self._runs.get(execution_id)
+        if run is not None and not run.released.is_set():
+            run.stop()
+            return True
         return self._executor.cancel(execution_id)
 
     async def aclose(self) -> None:
@@ -67,6 +81,7 @@ class _Run:
 
     def __init__(self, executor: Executor, execution: Execution, fingerprint: bytes) -> None:
         self.fingerprint = fingerprint
+        self.released = asyncio.Event()
         self._executor = executor
         self._execution = execution
         self._events: list[runtime_pb2.RunEvent] = []
@@ -106,7 +121,8 @@ class _Run:
 
     async def _run(self) -> Result:
         try:
-            return await self._executor.run(self._execution, self._happened)
+            await self.released.wait()
+            return await self._executor.run(self._execution, self._happened, admitted=True)
         finally:
             # Whoever waits sees that the task is done only after this step of the loop.
             asyncio.get_running_loop().call_soon(self._wake)

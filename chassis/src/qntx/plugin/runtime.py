@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,10 @@ from qntx.plugin.executor import Executor
 from qntx.plugin.jobs import Jobs
 from qntx.plugin.runs import Runs
 from qntx.protocol import runtime_pb2
+from qntx.wire import caller
 from qntx.wire.execution import execution_from_proto
+
+INSTANCE_BYTES = 8
 
 _COUNTS = ("running", "queued", "running_max", "queued_max", "idle_workers")
 
@@ -23,18 +27,30 @@ class RuntimeServicer:
         self._executor = executor
         self._runs = runs
         self._jobs = jobs
+        self.instance = secrets.token_hex(INSTANCE_BYTES)
+        self._signature = ((caller.INSTANCE, self.instance),)
 
-    async def Run(self, request: runtime_pb2.RunRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
+    async def Run(self, request: runtime_pb2.RunRequest, context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
         if not request.code:
             raise MissingField("code")
         request.execution_id = request.execution_id or self._executor.new_id()
-        run = self._runs.begin(execution_from_proto(request, self._executor.limits))
+        self._executor.require_open()
+        run = self._runs.begin(execution_from_proto(request, self._executor.limits), held=request.hold)
+        await context.send_initial_metadata(self._signature)
         async for event in run.events():
             yield event
 
-    async def RunJob(self, request: runtime_pb2.RunJobRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
-        async for event in self._jobs.watch(request, self._runs):
+    async def RunJob(self, request: runtime_pb2.RunJobRequest, context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
+        self._executor.require_open()
+
+        async def accepted() -> None:
+            await context.send_initial_metadata(self._signature)
+
+        async for event in self._jobs.watch(request, self._runs, accepted):
             yield event
+
+    async def Begin(self, request: runtime_pb2.BeginRequest, _context: Any) -> runtime_pb2.BeginResponse:
+        return runtime_pb2.BeginResponse(begun=self._runs.release(request.execution_id))
 
     async def Attach(self, request: runtime_pb2.AttachRequest, _context: Any) -> AsyncIterator[runtime_pb2.RunEvent]:
         async for event in self._runs.find(request.execution_id).events():
@@ -68,5 +84,6 @@ class RuntimeServicer:
             python_version=platform.python_version(),
             modules=names,
             ready=bool(engine.get("ready")),
+            instance=self.instance,
             **{name: int(engine.get(name, 0)) for name in _COUNTS},
         )
