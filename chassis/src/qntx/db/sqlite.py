@@ -20,11 +20,15 @@ BUSY_TIMEOUT_SECONDS = 30.0
 
 PAGE_CACHE_KIB = 64 * 1024
 
+LOG_PAGES = 1000
+"""SQLite's own: so many pages of the log, and they are written back."""
 
-def connect(path: Path, *, synchronous: Synchronous = "FULL") -> sqlite3.Connection:
+
+def connect(path: Path, *, synchronous: Synchronous = "FULL", log_pages: int = LOG_PAGES) -> sqlite3.Connection:
     """Open for reading and writing; the file, and where needed its folder, are made. Transactions are the caller's."""
     _make_private(path)
-    return _open(path, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON")
+    checkpoint = f"wal_autocheckpoint = {log_pages}"
+    return _open(path, "journal_mode = WAL", f"synchronous = {synchronous}", checkpoint, "foreign_keys = ON")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

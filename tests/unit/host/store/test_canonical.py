@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qntx.host.store.canonical import canonical_json, number_text
+from qntx.host.store.canonical import _text, canonical_json, number_text
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,17 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_value_reads_back_as_itself(value: Any) -> None:
     assert json.loads(canonical_json(value)) == value
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+doubles = st.floats(allow_nan=False, allow_infinity=False)
+near_the_bounds = st.sampled_from([1e-4, 9.99e-5, 1e16, 9999999999999998.0, 2.0, -0.0, 1e-7, 1e21, 2**53 + 2, -(2**60)])
+any_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | doubles | near_the_bounds | texts,
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(texts, inner),
+)
+
+
+@given(any_values)
+def test_the_fast_way_and_the_slow_way_write_the_same(value: Any) -> None:
+    assert canonical_json(value) == _text(value).encode()

@@ -92,7 +92,7 @@ def in_batch(error: InvalidRequest, index: int) -> InvalidRequest:
 
 
 def _terms(field: str, given: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Sequence):
+    if type(given) not in (list, tuple) and (isinstance(given, str) or not isinstance(given, Sequence)):
         raise InvalidRequest(field, f"has to be a list of texts, not {type(given).__name__}")
     for index, term in enumerate(given):
         if type(term) is str and term.isascii() and 0 < len(term) <= TERM_BYTES_MAX:

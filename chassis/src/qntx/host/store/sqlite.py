@@ -25,6 +25,7 @@ from qntx.host.store.sqlite_tables import (
     SCHEMA,
     attestation_of,
     index_terms,
+    insert_rows,
     numbered,
     question,
     row_of,
@@ -40,6 +41,9 @@ PAGE = 2000
 
 FOREIGN_WRITES_SECONDS = 1.0
 """How often to look for what another process, such as a command, has written to the same file."""
+
+LOG_PAGES = 16_384
+"""64 MiB. Ids are random, so each lands on a page of its own; a longer log writes a page back once for many of them."""
 
 CLOSED = "the attestation store is closed: the host is stopping"
 
@@ -154,7 +158,7 @@ class SQLiteStore:
         return self._readers
 
     def _open(self) -> None:
-        connection = connect(self._path, synchronous=self._synchronous)
+        connection = connect(self._path, synchronous=self._synchronous, log_pages=LOG_PAGES)
         try:
             migrate(connection, SCHEMA)
             self._latest = _last_position(connection)
@@ -179,24 +183,27 @@ class SQLiteStore:
     # In the writer's thread:
 
     def _insert_drafts(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[list[Attestation], int]:
-        position = _last_position(connection)
-        added = []
-        for index, draft in enumerate(drafts):
+        last = _last_position(connection)
+        for _ in range(ATTEMPTS):
+            numbers = [self._numbers.next(connection) for _ in drafts]
+            added = self._admitted(drafts, numbers)
+            rows = list(zip(numbers, added, strict=True))
+            if insert_rows(connection, rows, last):
+                index_terms(connection, rows)
+                return added, last + len(added)
+            self._numbers.reload(connection)
+        raise Unavailable(f"no free ids were found in {ATTEMPTS} attempts")
+
+    def _admitted(self, drafts: Sequence[Draft], numbers: Sequence[int]) -> list[Attestation]:
+        random = os.urandom(RANDOM_BYTES * len(drafts))
+        admitted = []
+        for index, (draft, number) in enumerate(zip(drafts, numbers, strict=True)):
+            own = random[index * RANDOM_BYTES : (index + 1) * RANDOM_BYTES]
             try:
-                added.append(self._insert_draft(connection, draft, position + index + 1))
+                admitted.append(signed(admit(draft, number >> COUNT_BITS, own), self._signer))
             except InvalidRequest as error:
                 raise (error if len(drafts) == 1 else in_batch(error, index)) from None
-        index_terms(connection, added)
-        return [attestation for _, attestation in added], position + len(added)
-
-    def _insert_draft(self, connection: sqlite3.Connection, draft: Draft, position: int) -> tuple[int, Attestation]:
-        for _ in range(ATTEMPTS):
-            number = self._numbers.next(connection)
-            attestation = signed(admit(draft, number >> COUNT_BITS, os.urandom(RANDOM_BYTES)), self._signer)
-            if connection.execute(INSERT_ROW, (*row_of(number, attestation), position)).rowcount:
-                return number, attestation
-            self._numbers.reload(connection)
-        raise Unavailable(f"no free id found in {ATTEMPTS} attempts; the last was {attestation.id}")
+        return admitted
 
     def _insert_given(self, connection: sqlite3.Connection, attestation: Attestation) -> int:
         """Its position, or 0 where its id is taken."""

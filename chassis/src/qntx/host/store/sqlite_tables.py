@@ -57,6 +57,9 @@ _encode = msgspec.json.Encoder().encode
 _terms = msgspec.json.Decoder(tuple[str, ...]).decode
 _attributes = msgspec.json.Decoder(dict[str, Any]).decode
 
+Numbered = tuple[int, Attestation]
+"""A row's number, and what is in it."""
+
 
 def question(wanted: Filter, below: int | None, limit: int | None) -> tuple[str, list[Any]]:
     """The statement and its values."""
@@ -110,7 +113,7 @@ def row_of(number: int, attestation: Attestation) -> tuple[Any, ...]:
     )
 
 
-def numbered(row: Sequence[Any]) -> tuple[int, Attestation]:
+def numbered(row: Sequence[Any]) -> Numbered:
     return row[0], attestation_of(row)
 
 
@@ -131,7 +134,16 @@ def attestation_of(row: Sequence[Any]) -> Attestation:
     )
 
 
-def index_terms(connection: sqlite3.Connection, rows: Iterable[tuple[int, Attestation]]) -> None:
+def insert_rows(connection: sqlite3.Connection, rows: Sequence[Numbered], last: int) -> bool:
+    """Into the positions after `last`. False, and none of them kept, where a number or an id is taken already."""
+    positioned = ((*row_of(*row), position) for position, row in enumerate(rows, last + 1))
+    if not rows or connection.executemany(INSERT_ROW, positioned).rowcount == len(rows):
+        return True
+    connection.execute("DELETE FROM attestation WHERE position > ?", (last,))
+    return False
+
+
+def index_terms(connection: sqlite3.Connection, rows: Iterable[Numbered]) -> None:
     connection.executemany(
         "INSERT INTO term (rowid, token) VALUES (?, ?)",
         ((number, " ".join(_tokens(attestation))) for number, attestation in rows),
