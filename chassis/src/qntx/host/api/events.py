@@ -23,7 +23,7 @@ from qntx.model.attestation import Filter
 from qntx.wire.record import record_of
 
 ATTESTATION = "attestation"
-KINDS = (ATTESTATION, "firing", "job", "plugin")
+KINDS = (ATTESTATION, "firing", "glyph_fired", "job", "plugin")
 EVENT_STREAM = "text/event-stream"
 ALIVE_SECONDS = 15.0
 ALIVE = b": still here\n\n"
@@ -42,7 +42,7 @@ def router(store: AttestationStore, hub: Hub) -> APIRouter:
     async def follow(
         asked: Annotated[Followed, Query()], last_event_id: Annotated[str, Header()] = ""
     ) -> StreamingResponse:
-        """Server-sent events: `attestation`, `firing`, `job`, `plugin`; `missed` where the client is too slow.
+        """Server-sent events: `attestation`, `firing`, `glyph_fired`, `job`, `plugin`; `missed` where the client is too slow.
 
         An attestation's event id is its position: a client that comes back with it as Last-Event-ID misses none.
         """
