@@ -42,8 +42,9 @@ def router(store: AttestationStore, hub: Hub) -> APIRouter:
     async def follow(
         asked: Annotated[Followed, Query()], last_event_id: Annotated[str, Header()] = ""
     ) -> StreamingResponse:
-        """Server-sent events: `attestation`, `firing`, `glyph_fired`, `job`, `plugin`; `missed` where the client is too slow.
+        """Server-sent events: `attestation`, `firing`, `glyph_fired`, `job`, `plugin`.
 
+        Also `missed`, where the client is too slow.
         An attestation's event id is its position: a client that comes back with it as Last-Event-ID misses none.
         """
         kinds = _kinds(asked.kinds)
