@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from qntx.errors import InvalidRequest, NotFound, Unavailable
 from qntx.host.pulse.api import JobFilter, Report
 from qntx.host.pulse.pulse import Pulse
+from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.model.job import ENDED, Job, JobDraft, JobOutcome, JobState, LogLine, Retry
 from qntx.model.schedule import ScheduleDraft, ScheduleState
 
@@ -58,7 +60,7 @@ async def handlers() -> Handlers:
 
 @pytest.fixture
 async def pulse(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Pulse]:
-    async with Pulse(tmp_path, handlers, running_max=2) as pulse:
+    async with Pulse(partial(SQLiteBackend, tmp_path), handlers, running_max=2) as pulse:
         yield pulse
 
 
@@ -268,7 +270,9 @@ async def test_a_plugin_has_the_schedules_it_declares_and_others_keep_theirs(pul
 HOST = """
 import asyncio, sys
 from pathlib import Path
+from functools import partial
 from qntx.host.pulse.pulse import Pulse
+from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.model.job import JobOutcome
 
 class Slow:
@@ -281,7 +285,7 @@ class Slow:
         return JobOutcome(True, job.payload_json)
 
 async def main():
-    async with Pulse(Path(sys.argv[1]), Slow(), running_max=4):
+    async with Pulse(partial(SQLiteBackend, Path(sys.argv[1])), Slow(), running_max=4):
         print("up", flush=True)
         await asyncio.Event().wait()
 
@@ -299,7 +303,7 @@ async def host(folder: Path) -> asyncio.subprocess.Process:
 
 
 async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) -> None:
-    async with Pulse(tmp_path, Handlers(), running_max=1) as pulse:
+    async with Pulse(partial(SQLiteBackend, tmp_path), Handlers(), running_max=1) as pulse:
         # No handler is known here, so all of these are left to the hosts that follow.
         jobs = [await pulse.jobs.enqueue(JobDraft("python/x", json.dumps(n).encode())) for n in range(120)]
 
@@ -311,7 +315,7 @@ async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) ->
 
     process = await host(tmp_path)
     try:
-        async with Pulse(tmp_path, Handlers(x=echo), running_max=4) as pulse:
+        async with Pulse(partial(SQLiteBackend, tmp_path), Handlers(x=echo), running_max=4) as pulse:
             for n, job in enumerate(jobs):
                 ended = await until(pulse, job.id)
                 assert (ended.state, ended.result_json) == (JobState.COMPLETED, json.dumps(n).encode())
@@ -329,7 +333,7 @@ async def test_progress_is_published_while_a_job_runs(tmp_path: Path, handlers: 
 
     handlers.bodies["step"] = step
     told: list[Job] = []
-    async with Pulse(tmp_path, handlers, told.append) as pulse:
+    async with Pulse(partial(SQLiteBackend, tmp_path), handlers, told.append) as pulse:
         job = await pulse.jobs.enqueue(JobDraft("python/step"))
         await until(pulse, job.id)
 
@@ -373,7 +377,7 @@ async def test_jobs_that_ended_long_ago_are_forgotten_with_their_lines_and_deliv
 
     handlers.bodies["lines"] = lines
     now_ms = 1_700_000_000_000
-    async with Pulse(tmp_path, handlers, keep_seconds=60, now_ms=lambda: now_ms) as pulse:
+    async with Pulse(partial(SQLiteBackend, tmp_path), handlers, keep_seconds=60, now_ms=lambda: now_ms) as pulse:
         old = await pulse.jobs.enqueue(JobDraft("python/lines"))
         await until(pulse, old.id)
         now_ms += 61_000

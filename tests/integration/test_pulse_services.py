@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from qntx.host.pulse.api import Report
 from qntx.host.pulse.pulse import Pulse
+from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import jobs, schedules
 from qntx.model.job import Job, JobOutcome
 from qntx.model.schedule import ScheduleDraft
@@ -34,7 +36,7 @@ class Sleeping:
 
 @pytest.fixture
 async def pulse(tmp_path: Path) -> AsyncIterator[Pulse]:
-    async with Pulse(tmp_path, Sleeping()) as pulse:
+    async with Pulse(partial(SQLiteBackend, tmp_path), Sleeping()) as pulse:
         yield pulse
 
 

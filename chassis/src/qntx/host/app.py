@@ -55,6 +55,7 @@ from qntx.host.presence import Presence
 from qntx.host.pulse import declared as declared_schedules
 from qntx.host.pulse.dispatch import PluginDispatcher
 from qntx.host.pulse.pulse import Pulse
+from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import ats, fetch, jobs, schedules
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import ServiceServer
@@ -155,7 +156,7 @@ class Host:
     def _pulse(self) -> Pulse:
         section = self._config.pulse
         return Pulse(
-            self._home.root,
+            lambda executor: SQLiteBackend(self._home.root, executor),
             PluginDispatcher(self.registry),
             lambda job: self.hub.publish("job", **pulse.job_record(job, payload=False)),
             running_max=section.running_max,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from qntx.db.readers import Readers
 from qntx.errors import InvalidRequest
 from qntx.host.pulse import tables
 from qntx.host.pulse.api import JobFilter
+from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.journal import Journal
 from qntx.host.pulse.queue import Queue
 from qntx.host.pulse.runner import Publish, Runner
@@ -24,14 +24,14 @@ class JobDesk:
     def __init__(
         self,
         journal: Journal,
-        readers: Readers,
+        backend: Backend,
         queue: Queue,
         runner: Runner,
         publish: Publish,
         now_ms: Callable[[], int],
     ) -> None:
         self._journal = journal
-        self._readers = readers
+        self._backend = backend
         self._queue = queue
         self._runner = runner
         self._publish = publish
@@ -49,18 +49,20 @@ class JobDesk:
     async def put(self, job: Job) -> None:
         """Hand a queued job to the queue. Should this be cut short, the next start does it again."""
         delay_seconds = max(0.0, (job.due_at_ms - self._now_ms()) / 1000)
-        await self._queue.put(job.id, job.generation, priority=job.priority, delay_seconds=delay_seconds)
+        await self._queue.put(
+            job.handler_name, job.id, job.generation, priority=job.priority, delay_seconds=delay_seconds
+        )
         await self._journal.delivered(job)
 
     async def get(self, job_id: str) -> Job:
         return await self._journal.get(job_id)
 
     async def find(self, wanted: JobFilter, *, limit: int = 100, offset: int = 0) -> list[Job]:
-        return await self._readers.run(lambda connection: tables.jobs(connection, wanted, limit, offset))
+        return await self._backend.read(lambda rows: tables.jobs(rows, wanted, limit, offset))
 
     async def counts(self) -> dict[str, int]:
         """How many there are in each state."""
-        return await self._readers.run(tables.counts)
+        return await self._backend.read(tables.counts)
 
     async def cancel(self, job_id: str) -> Job:
         return await self._halt(job_id, JobState.CANCELLED, STOPPABLE)
@@ -76,7 +78,7 @@ class JobDesk:
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, LogLine]]:
         await self._journal.get(job_id)
-        return await self._readers.run(lambda connection: tables.lines(connection, job_id, after, limit))
+        return await self._backend.read(lambda rows: tables.lines(rows, job_id, after, limit))
 
     async def _halt(self, job_id: str, state: JobState, allowed: frozenset[JobState]) -> Job:
         job = await self._journal.move(job_id, state, allowed=allowed)

@@ -5,27 +5,24 @@ Each checks, in the transaction that makes the change, that the job is still whe
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from qntx.db.readers import Readers
-from qntx.db.writer import Writer
 from qntx.errors import InvalidRequest, NotFound
 from qntx.host.pulse import tables
+from qntx.host.pulse.backend import Backend, Rows
 from qntx.model.job import ENDED, Job, JobOutcome, JobState, LogLine, may_follow
 
 
 class Journal:
-    """Jobs in their file. `now_ms` is the clock."""
+    """Jobs in their table. `now_ms` is the clock."""
 
-    def __init__(self, writer: Writer, readers: Readers, now_ms: Callable[[], int]) -> None:
-        self._writer = writer
-        self._readers = readers
+    def __init__(self, backend: Backend, now_ms: Callable[[], int]) -> None:
+        self._backend = backend
         self._now_ms = now_ms
 
     async def get(self, job_id: str) -> Job:
-        found = await self._readers.run(lambda connection: tables.job(connection, job_id))
+        found = await self._backend.read(lambda rows: tables.job(rows, job_id))
         if found is None:
             raise NotFound(f"no job {job_id!r}")
         return found
@@ -36,32 +33,42 @@ class Journal:
         A job whose id is kept already is that job.
         """
 
-        def work(connection: sqlite3.Connection) -> Job:
-            if known := tables.job(connection, job.id):
+        def work(rows: Rows) -> Job:
+            rows.alone(job.id)
+            if known := tables.job(rows, job.id):
                 return known
-            if once_per_source and (active := tables.active_job(connection, job)):
+            if once_per_source:
+                rows.alone(f"{job.source} {job.handler_name}")
+            if once_per_source and (active := tables.active_job(rows, job)):
                 return active
-            tables.insert_job(connection, job)
+            tables.insert_job(rows, job)
             return job
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
 
     async def delivered(self, job: Job) -> None:
         """The queue has it."""
-        await self._writer.submit(lambda connection: tables.change(connection, job.id, delivered=job.generation))
+        await self._backend.write(lambda rows: tables.change(rows, job.id, delivered=job.generation))
 
-    async def begin(self, job_id: str, generation: int) -> Job | None:
-        """Its next run starts now. None when that delivery means nothing any more."""
+    async def begin(self, job_id: str, generation: int, *, again: bool = False) -> Job | None:
+        """Its next run starts now. None when that delivery means nothing any more.
 
-        def work(connection: sqlite3.Connection) -> Job | None:
-            job = tables.job(connection, job_id)
-            if job is None or job.generation != generation or job.state is not JobState.QUEUED:
+        `again`, where nobody knows whether the same was kept a moment ago: a delivery is one host's alone.
+        """
+
+        def work(rows: Rows) -> Job | None:
+            job = tables.held_job(rows, job_id)
+            if job is None or job.generation != generation:
+                return None
+            if again and job.state is JobState.RUNNING:
+                return job
+            if job.state is not JobState.QUEUED:
                 return None
             started = replace(
                 job, state=JobState.RUNNING, started_at_ms=self._now_ms(), attempts=job.attempts + 1, waiting_for=""
             )
             tables.change(
-                connection,
+                rows,
                 job_id,
                 state=started.state.value,
                 started_at_ms=started.started_at_ms,
@@ -70,104 +77,108 @@ class Journal:
             )
             return started
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
 
     async def finish(self, running: Job, outcome: JobOutcome) -> Job | None:
         """That run came to its end. None when the job was stopped, or begun again, meanwhile."""
         state = JobState.COMPLETED if outcome.success else JobState.FAILED
 
-        def work(connection: sqlite3.Connection) -> Job | None:
-            job = self._still_running(connection, running)
+        def work(rows: Rows) -> Job | None:
+            job = self._still_running(rows, running)
             if job is None:
                 return None
-            self._keep_outcome(connection, job, outcome)
-            tables.change(
-                connection, job.id, state=state.value, ended_at_ms=self._now_ms(), result_json=outcome.result_json
-            )
-            return tables.job(connection, job.id)
+            self._keep_outcome(rows, job, outcome)
+            tables.change(rows, job.id, state=state.value, ended_at_ms=self._now_ms(), result_json=outcome.result_json)
+            return tables.job(rows, job.id)
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
 
     async def put_back(
         self, running: Job, *, delay_seconds: float = 0.0, outcome: JobOutcome | None = None, waiting_for: str = ""
     ) -> Job | None:
         """That run, or delivery, is over and the job waits for its next. None when the job has moved on meanwhile."""
 
-        def work(connection: sqlite3.Connection) -> Job | None:
-            job = tables.job(connection, running.id)
+        def work(rows: Rows) -> Job | None:
+            job = tables.held_job(rows, running.id)
             if job is None or job.generation != running.generation or job.state in ENDED | {JobState.PAUSED}:
                 return None
             if outcome is not None:
-                self._keep_outcome(connection, job, outcome)
-            self._queue_again(connection, job, delay_seconds, waiting_for)
-            return tables.job(connection, job.id)
+                self._keep_outcome(rows, job, outcome)
+            self._queue_again(rows, job, delay_seconds, waiting_for)
+            return tables.job(rows, job.id)
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
 
     async def move(self, job_id: str, state: JobState, *, allowed: frozenset[JobState]) -> Job:
         """A person's wish. Raises NotFound, and InvalidRequest when it comes too late."""
 
-        def work(connection: sqlite3.Connection) -> Job:
-            job = tables.job(connection, job_id)
+        def work(rows: Rows) -> Job:
+            job = tables.held_job(rows, job_id)
             if job is None:
                 raise NotFound(f"no job {job_id!r}")
             if job.state not in allowed or not may_follow(job.state, state):
                 raise InvalidRequest("state", f"job {job_id} is {job.state}, so it cannot become {state}")
             if state is JobState.QUEUED:
-                self._queue_again(connection, job, 0.0, "")
-                tables.change(connection, job_id, ended_at_ms=0, error="")
+                self._queue_again(rows, job, 0.0, "")
+                tables.change(rows, job_id, ended_at_ms=0, error="")
             else:
                 ended = self._now_ms() if state in ENDED else 0
-                tables.change(connection, job_id, state=state.value, ended_at_ms=ended, waiting_for="")
-            moved = tables.job(connection, job_id)
+                tables.change(rows, job_id, state=state.value, ended_at_ms=ended, waiting_for="")
+            moved = tables.job(rows, job_id)
             assert moved is not None
             return moved
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
+
+    async def moved_on(self, running: Collection[Job]) -> list[str]:
+        """Those of these runs that are not wanted any more: stopped, or begun again, by whichever host."""
+        now = await self._backend.read(lambda rows: tables.standing(rows, [job.id for job in running]))
+        return [job.id for job in running if now.get(job.id) != (job.generation, JobState.RUNNING)]
 
     async def report(
         self, job: Job, lines: tuple[LogLine, ...], progress: tuple[float, float | None, str] | None
     ) -> None:
-        """What a running job told since the last time."""
+        """What a running job told since the last time; nothing where it was begun again meanwhile."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            tables.insert_lines(connection, job.id, lines)
+        def work(rows: Rows) -> None:
+            kept = tables.held_job(rows, job.id)
+            if kept is None or kept.generation != job.generation:
+                return
+            tables.insert_lines(rows, job.id, lines)
             if progress is not None:
                 current, total, message = progress
-                tables.change(
-                    connection, job.id, progress_current=current, progress_total=total, progress_message=message
-                )
+                tables.change(rows, job.id, progress_current=current, progress_total=total, progress_message=message)
 
-        await self._writer.submit(work)
+        await self._backend.write(work)
 
     async def forget(self, before_ms: int, limit: int) -> int:
         """Delete jobs that ended before that time, at most that many; how many it was."""
 
-        def work(connection: sqlite3.Connection) -> int:
-            old = tables.ended_before(connection, before_ms, limit)
-            connection.executemany("DELETE FROM job WHERE id = ?", [(job_id,) for job_id in old])
+        def work(rows: Rows) -> int:
+            old = tables.ended_before(rows, before_ms, limit)
+            rows.executemany("DELETE FROM job WHERE id = ?", [(job_id,) for job_id in old])
             return len(old)
 
-        return await self._writer.submit(work)
+        return await self._backend.write(work)
 
-    def _still_running(self, connection: sqlite3.Connection, running: Job) -> Job | None:
-        job = tables.job(connection, running.id)
+    def _still_running(self, rows: Rows, running: Job) -> Job | None:
+        job = tables.held_job(rows, running.id)
         same = job is not None and job.generation == running.generation and job.state is JobState.RUNNING
         return job if same else None
 
-    def _keep_outcome(self, connection: sqlite3.Connection, job: Job, outcome: JobOutcome) -> None:
-        tables.insert_lines(connection, job.id, outcome.log)
+    def _keep_outcome(self, rows: Rows, job: Job, outcome: JobOutcome) -> None:
+        tables.insert_lines(rows, job.id, outcome.log)
         tables.change(
-            connection,
+            rows,
             job.id,
             error=outcome.error,
             cost_actual=job.cost_actual + outcome.cost,
             plugin_version=outcome.plugin_version or job.plugin_version,
         )
 
-    def _queue_again(self, connection: sqlite3.Connection, job: Job, delay_seconds: float, waiting_for: str) -> None:
+    def _queue_again(self, rows: Rows, job: Job, delay_seconds: float, waiting_for: str) -> None:
         tables.change(
-            connection,
+            rows,
             job.id,
             state=JobState.QUEUED.value,
             generation=job.generation + 1,

@@ -1,7 +1,9 @@
-"""Pulse: jobs and schedules over one durable queue.
+"""Pulse: jobs and schedules over one durable queue, of one host or of several that share a database.
 
 What a host that died had begun is taken over by the next one to look: jobs are delivered again under the next
-generation, so that whatever the dead one might still have written about them no longer counts.
+generation, so that whatever the dead one might still write about them no longer counts. The same holds for a host that
+was only cut off: its scripts may still run for a moment, but of the results one is recorded, that of the last
+generation, and once it can look again it stops the runs that are not its own any more.
 """
 
 from __future__ import annotations
@@ -10,22 +12,17 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from qntx.db.migrations import migrate
-from qntx.db.readers import Readers
-from qntx.db.sqlite import connect
-from qntx.db.writer import Writer
 from qntx.errors import NotFound
 from qntx.host.pulse import tables
 from qntx.host.pulse.api import Dispatcher
+from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.jobs import JobDesk
 from qntx.host.pulse.journal import Journal
-from qntx.host.pulse.liveness import Liveness
 from qntx.host.pulse.queue import Queue
 from qntx.host.pulse.runner import Runner
 from qntx.host.pulse.schedules import TICK_SECONDS, ScheduleDesk
@@ -34,7 +31,9 @@ from qntx.model.job import Job, JobState
 RUNNING_MAX = 8
 PREFETCH = 4
 """Jobs the queue hands over for each that may run, so that a slot is never idle for the length of a poll."""
-TAKE_OVER_SECONDS = 2.0
+TAKE_OVER_SECONDS = 1.5
+UNDELIVERED_SECONDS = 2.0
+"""How old a job is before it counts as one that whoever made it did not get to put into the queue."""
 TAKE_OVER_PAGE = 1000
 KEEP_SECONDS = 30 * 24 * 3600.0
 """How long a job that ended is kept."""
@@ -50,11 +49,14 @@ def _now_ms() -> int:
 
 
 class Pulse:
-    """An async context manager. `jobs` and `schedules` are its two desks."""
+    """An async context manager. `jobs` and `schedules` are its two desks.
+
+    `backend` makes what it keeps things in, for the executor of that name.
+    """
 
     def __init__(
         self,
-        folder: Path,
+        backend: Callable[[str], Backend],
         dispatcher: Dispatcher,
         publish: Callable[[Job], None] = lambda job: None,
         *,
@@ -62,13 +64,15 @@ class Pulse:
         keep_seconds: float = KEEP_SECONDS,
         now_ms: Callable[[], int] = _now_ms,
     ) -> None:
-        self._folder = folder
+        self._executor = uuid.uuid4().hex
+        self._backend = backend(self._executor)
         self._dispatcher = dispatcher
         self._publish = publish
         self._running_max = running_max
         self._keep_ms = round(keep_seconds * 1000)
         self._now_ms = now_ms
-        self._executor = uuid.uuid4().hex
+        self._suspected: dict[str, float] = {}
+        """Since when an executor looks dead."""
         self._stack = AsyncExitStack()
         self.jobs: JobDesk
         self.schedules: ScheduleDesk
@@ -84,22 +88,17 @@ class Pulse:
     ) -> None:
         await self._stack.aclose()
 
-    async def stop_running(self) -> None:
-        """Stop the jobs that run and begin no more; they are left to the next host."""
-        await self._runner.aclose()
+    async def stop_running(self, drain_seconds: float = 0.0) -> None:
+        """Begin no more, let what runs go on for that long, stop it then, and leave it to the next host."""
+        await self._runner.aclose(drain_seconds)
+
+    async def look(self) -> None:
+        """Stop the runs here that another host has stopped, or taken over."""
+        await self._runner.check()
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        self._liveness = Liveness(self._folder / "pulse.alive", self._executor)
-        self._liveness.hold()
-        stack.callback(self._liveness.let_go)
-        path = self._folder / "jobs.db"
-        connection = await asyncio.to_thread(connect, path)
-        await asyncio.to_thread(migrate, connection, tables.MIGRATIONS)
-        writer = Writer(connection, "pulse")
-        stack.push_async_callback(asyncio.to_thread, writer.close)
-        self._readers = Readers(path, "pulse", threads=2)
-        stack.push_async_callback(asyncio.to_thread, self._readers.close)
-        self._journal = Journal(writer, self._readers, self._now_ms)
+        backend = await stack.enter_async_context(self._backend)
+        self._journal = Journal(backend, self._now_ms)
         self._runner = Runner(
             self._journal,
             self._dispatcher,
@@ -108,10 +107,14 @@ class Pulse:
             running_max=self._running_max,
         )
         self._queue = Queue(
-            self._folder / "pulse.db", self._executor, self._runner.deliver, window=self._running_max * PREFETCH
+            backend.queue(),
+            self._executor,
+            self._runner.deliver,
+            window=self._running_max * PREFETCH,
+            offered=backend.offered,
         )
-        self.jobs = JobDesk(self._journal, self._readers, self._queue, self._runner, self._publish, self._now_ms)
-        self.schedules = ScheduleDesk(writer, self._readers, self.jobs, self._now_ms)
+        self.jobs = JobDesk(self._journal, backend, self._queue, self._runner, self._publish, self._now_ms)
+        self.schedules = ScheduleDesk(backend, self.jobs, self._now_ms)
         await stack.enter_async_context(self._queue)
         stack.push_async_callback(self._runner.aclose)
         for work, every_seconds in (
@@ -122,15 +125,25 @@ class Pulse:
             stack.push_async_callback(_end, asyncio.create_task(_for_ever(work, every_seconds)))
 
     async def _take_over(self) -> None:
-        for executor, begun in (await self._queue.begun_elsewhere()).items():
-            if not self._liveness.alive(executor):
-                for job_id, generation in begun:
-                    await self._deliver_again(job_id, generation)
-                await self._queue.drop(begun)
-                self._liveness.bury(executor)
-        for job in await self._readers.run(lambda connection: tables.undelivered(connection, TAKE_OVER_PAGE)):
-            if job.created_at_ms < self._now_ms() - TAKE_OVER_SECONDS * 1000:
+        begun = await self._queue.begun_elsewhere()
+        for executor in await self._dead(begun):
+            logger.warning("host %s is dead; its %d deliveries are made again", executor, len(begun[executor]))
+            for job_id, generation in begun[executor]:
+                await self._deliver_again(job_id, generation)
+            await self._queue.drop(begun[executor])
+            await self._backend.bury(executor)
+        for job in await self._backend.read(lambda rows: tables.undelivered(rows, TAKE_OVER_PAGE)):
+            if job.created_at_ms < self._now_ms() - UNDELIVERED_SECONDS * 1000:
                 await self.jobs.put(job)
+        await self._runner.check()
+        await self._backend.name_missing()
+
+    async def _dead(self, executors: Collection[str]) -> list[str]:
+        """Those that have looked dead for long enough."""
+        now = time.monotonic()
+        looking = await self._backend.dead(executors)
+        self._suspected = {executor: self._suspected.get(executor, now) for executor in looking}
+        return [name for name, since in self._suspected.items() if now - since >= self._backend.dead_after_seconds]
 
     async def _deliver_again(self, job_id: str, generation: int) -> None:
         try:

@@ -1,5 +1,8 @@
 """The durable queue of job ids, on DBOS. The only module that knows DBOS.
 
+Where several hosts share the deliveries, each plugin's jobs are a queue of their own, and a host takes from the queues
+of the plugins that it has: a job never waits with a host that cannot run it. One host alone has one queue for all.
+
 A delivery is one workflow named `{job}:{generation}`. It carries no state: what it means is in the job's row, so a
 delivery that comes twice, or too late, finds a row that has moved on and does nothing.
 
@@ -9,13 +12,10 @@ DBOS is one to a process, hence the one consumer below.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
@@ -41,35 +41,35 @@ async def _deliver(job_id: str, generation: int) -> None:
 
 
 class Queue:
-    """Gives the consumer each job id that is put, highest priority and then oldest first, `window` at a time."""
+    """Gives the consumer each job id that is put, highest priority and then oldest first, `window` at a time.
 
-    def __init__(self, path: Path, executor: str, consumer: Consumer, *, window: int) -> None:
-        self._path = path
+    `offered` are the plugins whose jobs it gets; None is all.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        executor: str,
+        consumer: Consumer,
+        *,
+        window: int,
+        offered: Collection[str] | None = None,
+    ) -> None:
+        self._config = config
         self._executor = executor
         self._consumer = consumer
         self._window = window
+        self._offered = offered
+        self._known: set[str] = set()
+        """The queues that there are, as far as this host knows."""
 
     async def __aenter__(self) -> Self:
         global _consumer
         if _consumer is not None:
             raise RuntimeError("this process has a Pulse already; DBOS allows one")
-        _prepare(self._path)
         _consumer = self._consumer
         try:
-            DBOS(
-                config={
-                    "name": "qntx-pulse",
-                    "system_database_url": f"sqlite:///{self._path}",
-                    "application_version": APPLICATION_VERSION,
-                    "executor_id": self._executor,
-                    # The default one is pickle: whoever can write the file could run code.
-                    "serializer": DBOSPortableJSONSerializer(),
-                    "log_level": "ERROR",
-                    "enable_otlp": False,
-                }
-            )
-            DBOS.launch()
-            await DBOS.register_queue_async(NAME, worker_concurrency=self._window, polling_interval_sec=POLL_SECONDS)
+            await self._launch()
         except BaseException:
             _consumer = None
             DBOS.destroy()
@@ -85,13 +85,42 @@ class Queue:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         _consumer = None
 
-    async def put(self, job_id: str, generation: int, *, priority: int = 0, delay_seconds: float = 0.0) -> None:
+    async def put(
+        self, handler_name: str, job_id: str, generation: int, *, priority: int = 0, delay_seconds: float = 0.0
+    ) -> None:
         """Deliver it, not before the delay has passed. The same generation again is the same delivery."""
+        name = NAME if self._offered is None else _queue_of(handler_name.partition("/")[0])
+        await self._make(name)
         options = SetEnqueueOptions(
             priority=min(max(1, PRIORITY_MIDDLE - priority), (1 << 31) - 1), delay_seconds=delay_seconds or None
         )
         with SetWorkflowID(f"{job_id}:{generation}"), options:
-            await DBOS.enqueue_workflow_async(NAME, _deliver, job_id, generation)
+            await DBOS.enqueue_workflow_async(name, _deliver, job_id, generation)
+
+    async def _launch(self) -> None:
+        names = [NAME] if self._offered is None else [_queue_of(plugin) for plugin in self._offered]
+        DBOS(
+            config={
+                "name": "qntx-pulse",
+                "application_version": APPLICATION_VERSION,
+                "executor_id": self._executor,
+                # The default one is pickle: whoever can write to the database could run code.
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "ERROR",
+                "enable_otlp": False,
+                **self._config,  # type: ignore[typeddict-item]
+            }
+        )
+        DBOS.listen_queues(names)
+        # A database may be slow to make its tables; plugins and HTTP must not wait for it.
+        await asyncio.to_thread(DBOS.launch)
+        for name in names:
+            await self._make(name)
+
+    async def _make(self, name: str) -> None:
+        if name not in self._known:
+            await DBOS.register_queue_async(name, worker_concurrency=self._window, polling_interval_sec=POLL_SECONDS)
+            self._known.add(name)
 
     async def begun_elsewhere(self) -> dict[str, list[tuple[str, int]]]:
         """Deliveries that other executors have begun and not ended: executor to job ids with their generation."""
@@ -113,9 +142,5 @@ class Queue:
         return len(over)
 
 
-def _prepare(path: Path) -> None:
-    """DBOS leaves SQLite's journal as it finds it; with a write-ahead log it is twice as fast."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+def _queue_of(plugin: str) -> str:
+    return f"{NAME}/{plugin}"

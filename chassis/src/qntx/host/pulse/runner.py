@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from qntx.errors import ChassisError, NotFound, Unavailable
 from qntx.host.pulse.api import Dispatcher, Report
@@ -26,6 +27,10 @@ REPORT_SECONDS = 0.25
 OVERTIME_SECONDS = 1.0
 """A plugin keeps a job's timeout itself and can say where its script was; only then is it stopped from here."""
 
+AGAIN_SECONDS = 1.0
+CLOSING_SECONDS = 10.0
+
+T = TypeVar("T")
 Publish = Callable[[Job], None]
 
 logger = logging.getLogger(__name__)
@@ -48,13 +53,45 @@ class Runner:
         self._put = put
         self._publish = publish
         self._slots = Slots(running_max)
-        self._running: dict[str, asyncio.Task[JobOutcome]] = {}
+        self._running: dict[str, tuple[Job, asyncio.Task[JobOutcome]]] = {}
+        self._delivering: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     async def deliver(self, job_id: str, generation: int) -> None:
         """What the queue calls. A delivery that is out of date does nothing."""
+        delivering = asyncio.current_task()
+        assert delivering is not None
+        self._delivering.add(delivering)
+        try:
+            await self._deliver(job_id, generation)
+        finally:
+            self._delivering.discard(delivering)
+
+    def stop(self, job_id: str) -> None:
+        """Stop its script now, if it runs here. Whoever calls has written down why."""
+        if running := self._running.get(job_id):
+            running[1].cancel()
+
+    async def check(self) -> None:
+        """Stop what is not wanted here any more: another host was told to stop it, or took it over."""
+        if self._running:
+            for job_id in await self._journal.moved_on([job for job, _ in self._running.values()]):
+                self.stop(job_id)
+
+    async def aclose(self, drain_seconds: float = 0.0) -> None:
+        """Begin no more, let what runs go on that long, and stop the rest; that is left to the next host."""
+        self._closing = True
+        if self._running and drain_seconds:
+            await asyncio.wait([run for _, run in self._running.values()], timeout=drain_seconds)
+        for _, run in self._running.values():
+            run.cancel()
+        if self._delivering:
+            # Until what became of them is written down.
+            await asyncio.wait(self._delivering, timeout=CLOSING_SECONDS)
+
+    async def _deliver(self, job_id: str, generation: int) -> None:
         with suppress(NotFound):
-            job = await self._journal.get(job_id)
+            job = await self._surely(lambda: self._journal.get(job_id))
             if job.generation != generation or job.state is not JobState.QUEUED:
                 return
             try:
@@ -64,18 +101,14 @@ class Runner:
                 logger.exception("job %s could not be delivered", job_id)
                 await self._give_back(job, f"the host could not deliver it: {type(fault).__name__}: {fault}")
 
-    def stop(self, job_id: str) -> None:
-        """Stop its script now, if it runs here. Whoever calls has written down why."""
-        if task := self._running.get(job_id):
-            task.cancel()
-
-    async def aclose(self) -> None:
-        """Stop all that run; they, and what comes meanwhile, are left to the next host."""
-        self._closing = True
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _surely(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """A database that is away comes back; what has to be written down about a job then still is."""
+        while True:
+            try:
+                return await ask()
+            except Unavailable as error:
+                logger.warning("what became of a job could not be written down yet: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _take(self, job: Job) -> None:
         if missing := self._dispatcher.missing(job.handler_name):
@@ -83,12 +116,18 @@ class Runner:
             return
         async with self._slots.hold((-job.priority, job.created_at_ms)):
             if self._closing:
-                await self._journal.put_back(job)
+                await self._surely(lambda: self._journal.put_back(job))
             else:
                 await self._run(job)
 
+    async def _begun(self, queued: Job) -> Job | None:
+        try:
+            return await self._journal.begin(queued.id, queued.generation)
+        except Unavailable:
+            return await self._surely(lambda: self._journal.begin(queued.id, queued.generation, again=True))
+
     async def _run(self, queued: Job) -> None:
-        job = await self._journal.begin(queued.id, queued.generation)
+        job = await self._begun(queued)
         if job is None:
             return
         self._publish(job)
@@ -96,7 +135,7 @@ class Runner:
             outcome = await self._outcome(job)
         except asyncio.CancelledError:
             if self._closing:
-                await self._journal.put_back(job)
+                await self._surely(lambda: self._journal.put_back(job))
             else:
                 # Stopped by a person, and then the journal finds that the job has moved on; or its line was cut.
                 await self._lost(job, "the connection to its plugin was closed")
@@ -110,25 +149,29 @@ class Runner:
             return
         delay = None if outcome.success else delay_seconds(job.retry, job.attempts)
         if delay is None:
-            self._tell(await self._journal.finish(job, outcome))
+            self._tell(await self._surely(lambda: self._journal.finish(job, outcome)))
         else:
-            await self._again(await self._journal.put_back(job, delay_seconds=delay, outcome=outcome))
+            await self._again(
+                await self._surely(lambda: self._journal.put_back(job, delay_seconds=delay, outcome=outcome))
+            )
 
     async def _lost(self, job: Job, why: str) -> None:
         outcome = JobOutcome(False, error=f"the run was lost: {why}")
         if job.attempts > job.retry.attempts + LOST_MAX:
-            self._tell(await self._journal.finish(job, outcome))
+            self._tell(await self._surely(lambda: self._journal.finish(job, outcome)))
         else:
             await self._give_back(job, why)
 
     async def _give_back(self, job: Job, why: str) -> None:
-        await self._again(await self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=why))
+        await self._again(
+            await self._surely(lambda: self._journal.put_back(job, delay_seconds=WAIT_SECONDS, waiting_for=why))
+        )
 
     async def _outcome(self, job: Job) -> JobOutcome:
         notebook = _Notebook(self._journal, job, self._publish)
         deadline = job.timeout_seconds + OVERTIME_SECONDS if job.timeout_seconds else None
         run = asyncio.create_task(self._dispatcher.run(job, notebook.report), name=f"job {job.id}")
-        self._running[job.id] = run
+        self._running[job.id] = job, run
         try:
             async with asyncio.timeout(deadline), notebook:
                 return await run
@@ -169,7 +212,8 @@ class _Notebook:
         self._writing.cancel()
         with suppress(asyncio.CancelledError):
             await self._writing
-        await self._flush()
+        with suppress(Unavailable):
+            await self._flush()
 
     def _note_progress(self, current: float, total: float | None, message: str) -> None:
         self._progress = (current, total, message)
@@ -177,14 +221,24 @@ class _Notebook:
     async def _write(self) -> None:
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            await self._flush()
+            try:
+                await self._flush()
+            except Unavailable as error:
+                logger.warning("what job %s tells could not be written down yet: %s", self._job.id, error)
 
     async def _flush(self) -> None:
-        if self._lines or self._progress is not None:
-            lines, self._lines[:] = tuple(self._lines), []
-            progress, self._progress = self._progress, None
+        if not self._lines and self._progress is None:
+            return
+        # Taken first: a write whose caller is stopped is made all the same, and must not be made twice.
+        lines, self._lines[:] = tuple(self._lines), []
+        progress, self._progress = self._progress, None
+        try:
             await self._journal.report(self._job, lines, progress)
-            if progress is not None:
-                current, total, message = progress
-                told = replace(self._job, progress_current=current, progress_total=total, progress_message=message)
-                self._publish(told)
+        except Unavailable:
+            self._lines[:0] = lines
+            self._progress = self._progress or progress
+            raise
+        if progress is not None:
+            current, total, message = progress
+            told = replace(self._job, progress_current=current, progress_total=total, progress_message=message)
+            self._publish(told)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from qntx.db.readers import Readers
-from qntx.db.writer import Writer
-from qntx.errors import ChassisError, NotFound
+from qntx.errors import NotFound, Unavailable
 from qntx.host.pulse import due, tables
 from qntx.host.pulse.api import Jobs
+from qntx.host.pulse.backend import Backend, Rows
 from qntx.model.identity import RANDOM_BYTES, asid
 from qntx.model.job import Job, JobDraft
 from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
@@ -27,14 +26,12 @@ class ScheduleDesk:
 
     def __init__(
         self,
-        writer: Writer,
-        readers: Readers,
+        backend: Backend,
         jobs: Jobs,
         now_ms: Callable[[], int],
         resolve: Callable[[str], Awaitable[JobDraft]] | None = None,
     ) -> None:
-        self._writer = writer
-        self._readers = readers
+        self._backend = backend
         self._jobs = jobs
         self._now_ms = now_ms
         self.resolve = resolve
@@ -42,18 +39,18 @@ class ScheduleDesk:
     async def create(self, draft: ScheduleDraft) -> Schedule:
         due.check(draft.interval_seconds, draft.cron)
         schedule = self._schedule(draft)
-        await self._writer.submit(lambda connection: tables.insert_schedule(connection, schedule))
+        await self._backend.write(lambda rows: tables.insert_schedule(rows, schedule))
         return schedule
 
     async def get(self, schedule_id: str) -> Schedule:
-        found = await self._readers.run(lambda connection: tables.schedule(connection, schedule_id))
+        found = await self._backend.read(lambda rows: tables.schedule(rows, schedule_id))
         if found is None or found.state is ScheduleState.DELETED:
             raise NotFound(f"no schedule {schedule_id!r}")
         return found
 
     async def list(self, *, states: Sequence[ScheduleState] = ()) -> list[Schedule]:
         wanted = set(states) or {ScheduleState.ACTIVE, ScheduleState.PAUSED}
-        return [schedule for schedule in await self._readers.run(tables.schedules) if schedule.state in wanted]
+        return [schedule for schedule in await self._backend.read(tables.schedules) if schedule.state in wanted]
 
     async def set_state(self, schedule_id: str, state: ScheduleState) -> Schedule:
         schedule = await self.get(schedule_id)
@@ -76,7 +73,7 @@ class ScheduleDesk:
     async def declare(self, plugin: str, declared: Sequence[ScheduleDraft]) -> None:
         kept = {
             schedule.handler_name: schedule
-            for schedule in await self._readers.run(tables.schedules)
+            for schedule in await self._backend.read(tables.schedules)
             if schedule.declared_by == plugin and schedule.state is not ScheduleState.DELETED
         }
         for draft in declared:
@@ -89,46 +86,50 @@ class ScheduleDesk:
             await self.set_state(schedule.id, ScheduleState.DELETED)
 
     async def tick(self) -> None:
-        """Fire what is due: once each, however many ticks were missed."""
-        now_ms = self._now_ms()
-        for schedule in await self._readers.run(lambda connection: tables.schedules_due(connection, now_ms)):
-            # Moved on first: a job that cannot be made must not be tried twice a second for ever.
-            moved_on = self._next(schedule, now_ms)
-            if await self._claim(schedule, moved_on):
-                try:
-                    await self._fire(schedule)
-                except ChassisError as error:
-                    logger.warning("schedule %s did not fire: %s", schedule.id, error)
+        """Fire what is due: once each, however many ticks were missed, and however many hosts look.
 
-    async def _fire(self, schedule: Schedule) -> Job:
+        The job comes first and has an id that is the tick's own: a host that dies between that and moving the schedule
+        on leaves it due, and whoever looks next finds the job there.
+        """
+        now_ms = self._now_ms()
+        for schedule in await self._backend.read(lambda rows: tables.schedules_due(rows, now_ms)):
+            try:
+                await self._fire(schedule, _id_of_tick(schedule))
+            except Unavailable:
+                raise
+            except Exception as error:
+                # A job that cannot be made must not be tried twice a second for ever.
+                logger.warning("schedule %s did not fire: %s", schedule.id, error)
+            await self._move_on(schedule, self._next(schedule, now_ms))
+
+    async def _fire(self, schedule: Schedule, job_id: str = "") -> Job:
         draft = await self.resolve(schedule.ats_code) if schedule.ats_code and self.resolve else None
         if draft is None:
             draft = JobDraft(schedule.handler_name, schedule.payload_json, source=schedule.source or schedule.id)
         payload = due.since_last_run(draft.payload_json, schedule.last_run_at_ms)
-        job = await self._jobs.enqueue(replace(draft, payload_json=payload), once_per_source=True)
+        job = await self._jobs.enqueue(replace(draft, payload_json=payload, id=job_id), once_per_source=True)
         # A job that is still at it covers the time since it began, so the next one has to look back to there.
         if job.id != schedule.last_job_id:
             await self._change(schedule, {"last_run_at_ms": self._now_ms(), "last_job_id": job.id})
         return job
 
-    async def _claim(self, schedule: Schedule, next_run_at_ms: int) -> bool:
-        """Take this tick; False where another host has, or the schedule was changed."""
+    async def _move_on(self, schedule: Schedule, next_run_at_ms: int) -> None:
+        """This tick is over, unless another host has said so, or the schedule was changed."""
 
-        def work(connection: sqlite3.Connection) -> bool:
-            taken = connection.execute(
+        def work(rows: Rows) -> None:
+            rows.execute(
                 "UPDATE schedule SET next_run_at_ms = ? WHERE id = ? AND next_run_at_ms = ? AND state = 'active'",
                 (next_run_at_ms, schedule.id, schedule.next_run_at_ms),
             )
-            return taken.rowcount == 1
 
-        return await self._writer.submit(work)
+        await self._backend.write(work)
 
     async def _change(self, schedule: Schedule, changes: dict[str, object]) -> Schedule:
-        def work(connection: sqlite3.Connection) -> Schedule | None:
-            tables.change_schedule(connection, schedule.id, **changes, updated_at_ms=self._now_ms())
-            return tables.schedule(connection, schedule.id)
+        def work(rows: Rows) -> Schedule | None:
+            tables.change_schedule(rows, schedule.id, **changes, updated_at_ms=self._now_ms())
+            return tables.schedule(rows, schedule.id)
 
-        changed = await self._writer.submit(work)
+        changed = await self._backend.write(work)
         if changed is None:
             raise NotFound(f"no schedule {schedule.id!r}")
         return changed
@@ -156,3 +157,8 @@ class ScheduleDesk:
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
+
+
+def _id_of_tick(schedule: Schedule) -> str:
+    tick = f"{schedule.id} {schedule.next_run_at_ms}"
+    return asid("JB", schedule.handler_name, "schedule", tick, hashlib.sha256(tick.encode()).digest()[:RANDOM_BYTES])

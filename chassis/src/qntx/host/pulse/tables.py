@@ -1,17 +1,18 @@
 """Where jobs, their lines and schedules are kept: statements only.
 
-A file of its own beside the queue's, because the queue locks its file at every poll. The row is the truth about a job;
-the queue only carries its id.
+The row is the truth about a job; the queue only carries its id. The tables in PostgreSQL, in postgres_tables, have the
+same names and columns, so that the statements here are for both.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 from qntx.host.pulse.api import JobFilter
+from qntx.host.pulse.backend import Rows
 from qntx.model.job import Grants, Job, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleState
 
@@ -67,7 +68,7 @@ SCHEDULE_COLUMNS = (
 )
 
 
-def insert_job(connection: sqlite3.Connection, job: Job) -> None:
+def insert_job(rows: Rows, job: Job) -> None:
     row = (
         *(job.id, job.handler_name, job.payload_json, job.source, job.state.value, job.priority, job.timeout_seconds),
         *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
@@ -75,17 +76,29 @@ def insert_job(connection: sqlite3.Connection, job: Job) -> None:
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
         *(job.plugin_version, _grants(job)),
     )
-    connection.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
+    rows.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
 
-def job(connection: sqlite3.Connection, job_id: str) -> Job | None:
-    row = connection.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+def job(rows: Rows, job_id: str) -> Job | None:
+    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else _job(row)
 
 
-def active_job(connection: sqlite3.Connection, new: Job) -> Job | None:
+def held_job(rows: Rows, job_id: str) -> Job | None:
+    """The same for whoever is about to change it."""
+    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?{rows.held}", (job_id,)).fetchone()
+    return None if row is None else _job(row)
+
+
+def standing(rows: Rows, job_ids: Collection[str]) -> dict[str, tuple[int, JobState]]:
+    """The generation and state of those of them that there are."""
+    found = rows.execute(f"SELECT id, generation, state FROM job WHERE id IN ({_marks(len(job_ids))})", [*job_ids])
+    return {row[0]: (row[1], JobState(row[2])) for row in found}
+
+
+def active_job(rows: Rows, new: Job) -> Job | None:
     """The job that is this work already. One with other grants is not: a script can name any source."""
-    row = connection.execute(
+    row = rows.execute(
         f"SELECT {JOB_COLUMNS} FROM job WHERE source = ? AND handler_name = ? AND grants_json = ? "
         "AND state IN ('queued', 'running', 'paused') ORDER BY created_at_ms LIMIT 1",
         (new.source, new.handler_name, _grants(new)),
@@ -93,96 +106,96 @@ def active_job(connection: sqlite3.Connection, new: Job) -> Job | None:
     return None if row is None else _job(row)
 
 
-def jobs(connection: sqlite3.Connection, wanted: JobFilter, limit: int, offset: int) -> list[Job]:
+def jobs(rows: Rows, wanted: JobFilter, limit: int, offset: int) -> list[Job]:
     conditions, values = _conditions(wanted)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = connection.execute(
+    found = rows.execute(
         f"SELECT {JOB_COLUMNS} FROM job {where} ORDER BY created_at_ms DESC, rowid DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
-    return [_job(row) for row in rows]
+    return [_job(row) for row in found]
 
 
-def undelivered(connection: sqlite3.Connection, limit: int) -> list[Job]:
+def undelivered(rows: Rows, limit: int) -> list[Job]:
     """Queued jobs that the queue may never have heard of."""
-    rows = connection.execute(
+    found = rows.execute(
         f"SELECT {JOB_COLUMNS} FROM job WHERE state = 'queued' AND delivered < generation "
         "ORDER BY created_at_ms LIMIT ?",
         (limit,),
     )
-    return [_job(row) for row in rows]
+    return [_job(row) for row in found]
 
 
-def ended_before(connection: sqlite3.Connection, before_ms: int, limit: int) -> list[str]:
-    rows = connection.execute(
+def ended_before(rows: Rows, before_ms: int, limit: int) -> list[str]:
+    found = rows.execute(
         "SELECT id FROM job WHERE state IN ('completed', 'failed', 'cancelled') AND ended_at_ms < ? LIMIT ?",
         (before_ms, limit),
     )
-    return [row[0] for row in rows]
+    return [row[0] for row in found]
 
 
-def counts(connection: sqlite3.Connection) -> dict[str, int]:
-    return dict(connection.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
+def counts(rows: Rows) -> dict[str, int]:
+    return dict(rows.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
 
 
-def change(connection: sqlite3.Connection, job_id: str, **columns: Any) -> None:
+def change(rows: Rows, job_id: str, **columns: Any) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
-    connection.execute(f"UPDATE job SET {names} WHERE id = ?", (*columns.values(), job_id))
+    rows.execute(f"UPDATE job SET {names} WHERE id = ?", (*columns.values(), job_id))
 
 
-def insert_lines(connection: sqlite3.Connection, job_id: str, lines: tuple[LogLine, ...]) -> None:
-    connection.executemany(
+def insert_lines(rows: Rows, job_id: str, lines: tuple[LogLine, ...]) -> None:
+    rows.executemany(
         "INSERT INTO job_line (job_id, timestamp_ms, level, message, stage, metadata_json) VALUES (?, ?, ?, ?, ?, ?)",
         [(job_id, line.timestamp_ms, line.level, line.message, line.stage, line.metadata_json) for line in lines],
     )
 
 
-def lines(connection: sqlite3.Connection, job_id: str, after: int, limit: int) -> list[tuple[int, LogLine]]:
-    rows = connection.execute(
+def lines(rows: Rows, job_id: str, after: int, limit: int) -> list[tuple[int, LogLine]]:
+    found = rows.execute(
         "SELECT number, timestamp_ms, level, message, stage, metadata_json FROM job_line "
         "WHERE job_id = ? AND number > ? ORDER BY number LIMIT ?",
         (job_id, after, limit),
     )
-    return [(row[0], LogLine(*row[1:])) for row in rows]
+    return [(row[0], LogLine(*row[1:])) for row in found]
 
 
-def insert_schedule(connection: sqlite3.Connection, schedule: Schedule) -> None:
+def insert_schedule(rows: Rows, schedule: Schedule) -> None:
     row = (
         *(schedule.id, schedule.handler_name, schedule.interval_seconds, schedule.cron, schedule.payload_json),
         *(schedule.ats_code, schedule.source, schedule.metadata_json, schedule.declared_by, schedule.state.value),
         *(schedule.next_run_at_ms, schedule.created_at_ms, schedule.updated_at_ms, schedule.last_run_at_ms),
         schedule.last_job_id,
     )
-    connection.execute(f"INSERT INTO schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
+    rows.execute(f"INSERT INTO schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
 
-def schedule(connection: sqlite3.Connection, schedule_id: str) -> Schedule | None:
-    row = connection.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE id = ?", (schedule_id,)).fetchone()
+def schedule(rows: Rows, schedule_id: str) -> Schedule | None:
+    row = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE id = ?", (schedule_id,)).fetchone()
     return None if row is None else _schedule(row)
 
 
-def schedules(connection: sqlite3.Connection) -> list[Schedule]:
-    rows = connection.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule ORDER BY created_at_ms, rowid")
-    return [_schedule(row) for row in rows]
+def schedules(rows: Rows) -> list[Schedule]:
+    found = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule ORDER BY created_at_ms, rowid")
+    return [_schedule(row) for row in found]
 
 
-def schedules_due(connection: sqlite3.Connection, now_ms: int) -> list[Schedule]:
-    rows = connection.execute(
+def schedules_due(rows: Rows, now_ms: int) -> list[Schedule]:
+    found = rows.execute(
         f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE state = 'active' AND next_run_at_ms <= ? "
         "ORDER BY next_run_at_ms",
         (now_ms,),
     )
-    return [_schedule(row) for row in rows]
+    return [_schedule(row) for row in found]
 
 
-def change_schedule(connection: sqlite3.Connection, schedule_id: str, **columns: Any) -> None:
+def change_schedule(rows: Rows, schedule_id: str, **columns: Any) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
-    connection.execute(f"UPDATE schedule SET {names} WHERE id = ?", (*columns.values(), schedule_id))
+    rows.execute(f"UPDATE schedule SET {names} WHERE id = ?", (*columns.values(), schedule_id))
 
 
-def _conditions(wanted: JobFilter) -> tuple[list[str], list[str]]:
+def _conditions(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
-    values: list[str] = []
+    values: list[Any] = []
     if wanted.states:
         conditions.append(f"state IN ({_marks(len(wanted.states))})")
         values += [state.value for state in sorted(wanted.states)]
@@ -192,8 +205,9 @@ def _conditions(wanted: JobFilter) -> tuple[list[str], list[str]]:
             values.append(value)
     if wanted.ingested_by:
         # Their source is what was typed.
-        conditions.append("(source = ? OR substr(source, 1, length(?)) = ?)")
-        values += [f"ix {wanted.ingested_by}", f"ix {wanted.ingested_by} ", f"ix {wanted.ingested_by} "]
+        conditions.append("(source = ? OR substr(source, 1, ?) = ?)")
+        first = f"ix {wanted.ingested_by} "
+        values += [first.rstrip(), len(first), first]
     return conditions, values
 
 
