@@ -195,6 +195,55 @@ def test_firings_are_told_as_events(host: RunningHost) -> None:
     assert [(one["watcher_id"], one["status"]) for one in told[:2]] == [("told", "started"), ("told", "success")]
 
 
+def place(host: RunningHost, glyph_id: str, **fields: Any) -> None:
+    host.http.put(f"/api/canvas/{glyph_id}", json=fields).raise_for_status()
+
+
+def test_a_glyph_of_the_canvas_is_fired_as_it_is_then_and_its_answer_is_told_and_kept(host: RunningHost) -> None:
+    target = json.dumps({"target_glyph_id": "fired"})
+    watch(host, id="to-glyph", action_type="glyph_execute", action_data=target, predicates=["fire glyph"])
+    place(host, "fired", symbol="py", content="1 / 0")
+    place(host, "fired", symbol="py:data", content="import pandas\nprint(attestation.id)\nupstream.attributes.n * 2")
+    with host.http.stream("GET", "/api/events", params={"kinds": "glyph_fired"}) as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith(":")
+        fired_by = attest(host, "a", "fire glyph", attributes={"n": 21})
+        data = (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data:"))
+        started, ended = next(data), next(data)
+
+    assert (started["glyph_id"], started["status"], started["attestation_id"]) == ("fired", "started", fired_by)
+    assert (ended["watcher_id"], ended["status"], ended["error"]) == ("to-glyph", "success", "")
+    assert started["execution_id"] == ended["execution_id"]
+    told = json.loads(ended["result"])
+    assert (told["result"], told["stdout"], told["provider"]) == (42, fired_by + "\n", "data")
+    assert host.http.get("/api/canvas/fired/result").json()["result"]["result"] == 42
+
+
+def test_melded_glyphs_of_two_variants_fire_one_another(host: RunningHost) -> None:
+    translate = (
+        "from Bio.Seq import Seq\n"
+        "attest(['gene'], ['translated here'], ['t'], attributes={'protein': str(Seq('ATGGCC').translate())})\n"
+    )
+    place(host, "translating", symbol="py:bio", content=translate)
+    place(host, "counting", symbol="py:data", fed_by="translating", content="len(upstream.attributes.protein)")
+
+    host.http.post("/api/python/execute", json={"content": translate, "glyph": "py:bio", "glyph_id": "translating"})
+
+    kept = host.until(lambda: host.http.get("/api/canvas/counting/result").json()["result"])
+    assert (kept["provider"], kept["result"]) == ("data", 2)
+
+
+def test_a_watcher_of_a_glyph_that_is_not_there_says_so(host: RunningHost) -> None:
+    target = json.dumps({"target_glyph_id": "nowhere"})
+    watch(host, id="to-nowhere", action_type="glyph_execute", action_data=target, predicates=["fire nothing"])
+    attest(host, "a", "fire nothing")
+
+    failing = host.until(lambda: (now := watcher(host, "to-nowhere"))["error_count"] and now)
+
+    assert "no glyph on the canvas has the id 'nowhere'" in failing["last_error"]
+    host.http.delete("/api/watchers/to-nowhere").raise_for_status()
+
+
 def killed_while_pouring(host: RunningHost, echoes: int, acknowledged: dict[str, str]) -> None:
     """Attest without end, and kill the host as soon as so many have fired."""
 

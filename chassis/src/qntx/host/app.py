@@ -65,6 +65,7 @@ from qntx.host.store.sqlite import SQLiteStore
 from qntx.host.watchers import declared as declared_watchers
 from qntx.host.watchers.dispatcher import HostDispatcher
 from qntx.host.watchers.engine import Engine
+from qntx.host.watchers.glyphs import Glyphs
 from qntx.host.watchers.storage import WatcherStore
 from qntx.host.web.fetcher import Fetcher
 from qntx.model.nearest import meant
@@ -139,7 +140,7 @@ class Host:
         if self._serve:
             glyphs = await stack.enter_async_context(Canvas(home.canvas))
             self.executor.observer = await stack.enter_async_context(Answers(glyphs, store, self.hub))
-            engine = await self._watching(stack, store, work)
+            engine = await self._watching(stack, store, work, glyphs)
             melds = Melds(glyphs, engine)
             await melds.follow()
             await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds))
@@ -163,11 +164,12 @@ class Host:
             keep_seconds=section.keep_days * 86_400,
         )
 
-    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore, work: Pulse) -> Engine:
+    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore, work: Pulse, glyphs: Canvas) -> Engine:
         """What fires watchers, and takes up those and the schedules that plugins declare."""
         kept = await stack.enter_async_context(WatcherStore(self._home.watchers))
         http = await stack.enter_async_context(httpx.AsyncClient())
-        dispatcher = HostDispatcher(self.executor, self.registry, http, self._config.host.default_provider)
+        runs = Glyphs(self.executor, glyphs, self.hub)
+        dispatcher = HostDispatcher(self.executor, self.registry, runs, http, self._config.host.default_provider)
         engine = await stack.enter_async_context(Engine(store, kept, dispatcher, self.hub))
 
         async def watchers_announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:

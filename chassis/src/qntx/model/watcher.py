@@ -24,7 +24,10 @@ class Action(Enum):
     PLUGIN_EXECUTE = "plugin_execute"
     """A plugin's handler: `{"plugin_name", "handler_name"}`."""
     GLYPH_EXECUTE = "glyph_execute"
-    """A glyph's code: `{"target_glyph_id", "target_glyph_type", "code"}`."""
+    """A glyph of the canvas: `{"target_glyph_id"}`. What is written in it runs, as it is when the watcher fires.
+
+    `code` and `target_glyph_type` beside it are taken instead of what the canvas has.
+    """
     WEBHOOK = "webhook"
     """A URL, which gets the attestation by POST."""
 

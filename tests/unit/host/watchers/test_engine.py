@@ -36,7 +36,7 @@ class Recorder:
         self.away: set[str] = set()
         self.action: Callable[[Watcher, Attestation], Any] = lambda watcher, claim: Ran(True)
 
-    def missing(self, watcher: Watcher) -> str:
+    async def missing(self, watcher: Watcher) -> str:
         return "plugin 'x' is away" if watcher.id in self.away else ""
 
     def marks(self, watcher: Watcher) -> list[str]:

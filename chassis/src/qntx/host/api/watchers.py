@@ -32,7 +32,7 @@ class ChangeBody(Body):
     action_data: str | None = Field(
         default=None,
         description='Code, a URL, or JSON: `{"plugin_name", "handler_name"}`, '
-        '`{"target_glyph_id", "target_glyph_type", "code"}`.',
+        '`{"target_glyph_id"}` of a glyph on the canvas.',
     )
     glyph: str | None = Field(default=None, description="Who runs a python action: `py`, `py:bio`, …")
     subjects: list[str] | None = Field(default=None, description="Any of these.")

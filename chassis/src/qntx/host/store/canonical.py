@@ -32,7 +32,7 @@ def _written_alike(value: Any) -> bool:
     if kind is int:
         return -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
     if kind is float:
-        return 1e-4 <= abs(value) < 1e16 and not value.is_integer()
+        return bool(1e-4 <= abs(value) < 1e16 and not value.is_integer())
     if kind is dict:
         return all(type(key) is str and key.isascii() for key in value) and all(map(_written_alike, value.values()))
     return (kind is list or kind is tuple) and all(map(_written_alike, value))

@@ -40,7 +40,7 @@ class Ran:
 class Dispatcher(Protocol):
     """Carries out actions. `Busy` means that nothing began; anything else it raises is how the action ended."""
 
-    def missing(self, watcher: Watcher) -> str:
+    async def missing(self, watcher: Watcher) -> str:
         """What its action has to wait for; empty when it can run now."""
 
     def marks(self, watcher: Watcher) -> list[str]:

@@ -1,4 +1,4 @@
-"""Carries out the actions of watchers: code through the executor, handlers on their plugin, webhooks over HTTP."""
+"""Carries out the actions of watchers: code and glyphs through the executor, handlers on their plugin, webhooks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from qntx.host.executor import Executor, Script
 from qntx.host.plugins.registry import Registry
 from qntx.host.plugins.router import route
 from qntx.host.watchers.dispatch import Firing, Ran
+from qntx.host.watchers.glyphs import Glyphs
 from qntx.model.attestation import Attestation
 from qntx.model.execution import Trigger
 from qntx.model.watcher import Action, Watcher, action_fields
@@ -25,15 +26,23 @@ FIRING_HEADER = "X-QNTX-Firing"
 class HostDispatcher:
     """`http` stays with whoever made it."""
 
-    def __init__(self, executor: Executor, registry: Registry, http: httpx.AsyncClient, default_provider: str) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        registry: Registry,
+        glyphs: Glyphs,
+        http: httpx.AsyncClient,
+        default_provider: str,
+    ) -> None:
         self._executor = executor
         self._registry = registry
+        self._glyphs = glyphs
         self._http = http
         self._default_provider = default_provider
 
-    def missing(self, watcher: Watcher) -> str:
+    async def missing(self, watcher: Watcher) -> str:
         try:
-            if provider := self._provider(watcher):
+            if provider := await self._provider(watcher):
                 self._registry.get(provider).reached()
         except ChassisError as error:
             return str(error)
@@ -46,8 +55,10 @@ class HostDispatcher:
                 # The plugin puts the handler's bare name on what it attests; a function's address is longer.
                 bare = handler.partition(".")[2] or handler
                 return list(dict.fromkeys((handler, bare, bare.rpartition(".")[0] or bare)))
-            case Action.PYTHON | Action.GLYPH_EXECUTE:
+            case Action.PYTHON:
                 return [f"glyph:{_glyph_id(watcher)}"]
+            case Action.GLYPH_EXECUTE:
+                return [f"glyph:{action_fields(watcher, 'target_glyph_id')['target_glyph_id']}"]
             case Action.WEBHOOK:
                 return []
 
@@ -58,19 +69,22 @@ class HostDispatcher:
             case Action.WEBHOOK:
                 return await self._call_webhook(watcher, firing, claim)
             case Action.PYTHON:
-                return await self._run_code(watcher, watcher.action_data, claim)
+                return await self._run_code(watcher, claim)
             case Action.GLYPH_EXECUTE:
-                code = action_fields(watcher, "target_glyph_id", "code")["code"]
-                return await self._run_code(watcher, code, claim)
+                return await self._glyphs.run(watcher, claim)
 
-    def _provider(self, watcher: Watcher) -> str:
+    async def _provider(self, watcher: Watcher) -> str:
         """The plugin it runs on; empty for none."""
         match watcher.action:
             case Action.PLUGIN_EXECUTE:
                 return str(action_fields(watcher, "plugin_name", "handler_name")["plugin_name"])
             case Action.WEBHOOK:
                 return ""
-        return route(_glyph(watcher), self._registry.providers(), self._default_provider)
+            case Action.GLYPH_EXECUTE:
+                symbol = await self._glyphs.symbol(watcher)
+            case Action.PYTHON:
+                symbol = watcher.glyph
+        return route(symbol, self._registry.providers(), self._default_provider) if symbol else ""
 
     async def _run_handler(self, watcher: Watcher, firing: Firing, claim: Attestation) -> Ran:
         fields = action_fields(watcher, "plugin_name", "handler_name")
@@ -83,11 +97,11 @@ class HostDispatcher:
         output = "\n".join(entry.message for entry in answer.log_entries)
         return Ran(answer.success, answer.error or ("" if answer.success else "the plugin did not say why"), output)
 
-    async def _run_code(self, watcher: Watcher, code: str, claim: Attestation) -> Ran:
+    async def _run_code(self, watcher: Watcher, claim: Attestation) -> Ran:
         answer = await self._executor.run(
             Script(
-                code=code,
-                glyph=_glyph(watcher),
+                code=watcher.action_data,
+                glyph=watcher.glyph,
                 glyph_id=_glyph_id(watcher),
                 upstream=record_of(claim),
                 trigger=Trigger("watcher", watcher.id),
@@ -113,15 +127,6 @@ class HostDispatcher:
         return Ran(False, f"{watcher.action_data} answered {answer.status_code}", answer.text)
 
 
-def _glyph(watcher: Watcher) -> str:
-    """Who runs it: the glyph's own type, else the watcher's."""
-    if watcher.action is Action.GLYPH_EXECUTE:
-        return str(action_fields(watcher, "target_glyph_id").get("target_glyph_type") or watcher.glyph)
-    return watcher.glyph
-
-
 def _glyph_id(watcher: Watcher) -> str:
-    """What runs, as an actor names it."""
-    if watcher.action is Action.GLYPH_EXECUTE:
-        return str(action_fields(watcher, "target_glyph_id")["target_glyph_id"])
+    """What a python action runs as, for the actor of what it attests."""
     return f"watcher:{watcher.id}"

@@ -253,7 +253,7 @@ class Engine:
             firing = await self._kept.next(watcher_id) if watcher and watcher.fires else None
             if watcher is None or firing is None:
                 return worker.more.is_set()
-            seconds = self._wait_seconds(worker, watcher, firing)
+            seconds = await self._wait_seconds(worker, watcher, firing)
             if seconds <= 0:
                 await self._fire(watcher, firing)
         except Unavailable as error:
@@ -264,14 +264,14 @@ class Engine:
                 await asyncio.wait_for(worker.more.wait(), seconds)
         return True
 
-    def _wait_seconds(self, worker: _Worker, watcher: Watcher, firing: Firing) -> float:
+    async def _wait_seconds(self, worker: _Worker, watcher: Watcher, firing: Firing) -> float:
         """How long it has to wait, as far as is known now; 0 or less when it may run."""
         worker.waits_for = ""
         earliest = earliest_ms(self._started_ms.get(watcher.id), watcher.max_fires_per_second) or 0
         seconds = (max(firing.due_ms, earliest) - self._now_ms()) / 1000
         if seconds > 0:
             return seconds
-        worker.waits_for = self._dispatcher.missing(watcher)
+        worker.waits_for = await self._dispatcher.missing(watcher)
         return MISSING_SECONDS if worker.waits_for else 0
 
     async def _fire(self, watcher: Watcher, firing: Firing) -> None:
