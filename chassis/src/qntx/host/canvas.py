@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from qntx.db.migrations import migrate
-from qntx.db.readers import Readers
-from qntx.db.sqlite import connect
-from qntx.db.writer import Writer
-from qntx.errors import InvalidRequest, NotFound, Unavailable
+from qntx.db.file import File
+from qntx.errors import InvalidRequest, NotFound
 
 GLYPHS_MAX = 1000
 CONTENT_CHARACTERS_MAX = 1_000_000
@@ -81,37 +76,26 @@ class Canvas:
     """An async context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._open: tuple[Writer, Readers] | None = None
+        self._file = File(path, SCHEMA, "the canvas", readers=1)
 
     async def __aenter__(self) -> Self:
-        connection = await asyncio.to_thread(connect, self._path)
-        try:
-            await asyncio.to_thread(migrate, connection, SCHEMA)
-        except BaseException:
-            connection.close()
-            raise
-        self._open = Writer(connection, "canvas"), Readers(self._path, "canvas", 1)
+        await self._file.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._open is not None:
-            writer, readers = self._open
-            self._open = None
-            await asyncio.to_thread(writer.close)
-            await asyncio.to_thread(readers.close)
+        await self._file.aclose()
 
     async def glyphs(self) -> list[Glyph]:
         """All of them, in the order they were placed."""
-        rows = await self._readers.run(
+        rows = await self._file.read(
             lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM glyph ORDER BY rowid").fetchall()
         )
         return [Glyph(*row) for row in rows]
 
     async def glyph(self, glyph_id: str) -> Glyph | None:
-        row = await self._readers.run(
+        row = await self._file.read(
             lambda connection: connection.execute(f"SELECT {_COLUMNS} FROM glyph WHERE id = ?", (glyph_id,)).fetchone()
         )
         return None if row is None else Glyph(*row)
@@ -138,7 +122,7 @@ class Canvas:
             if connection.execute("SELECT count(*) FROM glyph").fetchone()[0] > GLYPHS_MAX:
                 raise InvalidRequest("id", f"the canvas holds {GLYPHS_MAX} glyphs already; remove some first")
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def remove(self, glyph_id: str) -> None:
         """Take it away, with its answer; what it fed is fed by nothing."""
@@ -149,11 +133,11 @@ class Canvas:
             connection.execute("INSERT OR IGNORE INTO removed VALUES (?)", (glyph_id,))
             connection.execute("UPDATE glyph SET fed_by = '' WHERE fed_by = ?", (glyph_id,))
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def answer(self, glyph_id: str) -> bytes | None:
         """What it last answered, as JSON; None where nothing is kept."""
-        row = await self._readers.run(
+        row = await self._file.read(
             lambda connection: connection.execute(
                 "SELECT answer FROM result WHERE glyph_id = ?", (glyph_id,)
             ).fetchone()
@@ -170,24 +154,13 @@ class Canvas:
                 raise _unknown(glyph_id)
             connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (glyph_id, answer))
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def _ids(self, query: str, parameter: str) -> list[str]:
         return [
             row[0]
-            for row in await self._readers.run(lambda connection: connection.execute(query, (parameter,)).fetchall())
+            for row in await self._file.read(lambda connection: connection.execute(query, (parameter,)).fetchall())
         ]
-
-    @property
-    def _readers(self) -> Readers:
-        if self._open is None:
-            raise Unavailable("the canvas is closed: the host is stopping")
-        return self._open[1]
-
-    async def _write(self, write: Callable[[sqlite3.Connection], Any]) -> None:
-        if self._open is None:
-            raise Unavailable("the canvas is closed: the host is stopping")
-        await self._open[0].submit(write)
 
 
 def _unknown(glyph_id: str) -> NotFound:

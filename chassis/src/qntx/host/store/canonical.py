@@ -30,7 +30,7 @@ def _written_alike(value: Any) -> bool:
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+        return bool(-EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX)
     if kind is float:
         return bool(1e-4 <= abs(value) < 1e16 and not value.is_integer())
     if kind is dict:

@@ -11,10 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from qntx.db.migrations import migrate
-from qntx.db.readers import Readers
-from qntx.db.sqlite import Synchronous, connect
-from qntx.db.writer import Writer
+from qntx.db.file import File
+from qntx.db.sqlite import Synchronous
 from qntx.errors import InvalidRequest, Unavailable
 from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
@@ -45,8 +43,6 @@ FOREIGN_WRITES_SECONDS = 1.0
 LOG_PAGES = 16_384
 """64 MiB. Ids are random, so each lands on a page of its own; a longer log writes a page back once for many of them."""
 
-CLOSED = "the attestation store is closed: the host is stopping"
-
 T = TypeVar("T")
 
 
@@ -65,17 +61,15 @@ class SQLiteStore:
         synchronous: Synchronous = "FULL",
         now_ms: Callable[[], int] = _now_ms,
     ) -> None:
-        self._path = path
-        self._synchronous = synchronous
+        self._file = File(path, SCHEMA, "attestations", synchronous=synchronous, log_pages=LOG_PAGES)
         self._numbers = _Numbers(now_ms)
         self._signer = signer
-        self._writer: Writer | None = None
-        self._readers: Readers | None = None
         self._latest = 0
         self._arrival = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._open)
+        await self._file.__aenter__()
+        self._latest = await self.position()
         return self
 
     async def __aexit__(
@@ -87,13 +81,13 @@ class SQLiteStore:
         return (await self.add_many((draft,)))[0]
 
     async def add_many(self, drafts: Sequence[Draft]) -> list[Attestation]:
-        added, position = await self._open_writer.submit(lambda connection: self._insert_drafts(connection, drafts))
+        added, position = await self._file.write(lambda connection: self._insert_drafts(connection, drafts))
         self._announce(position)
         return added
 
     async def put(self, attestation: Attestation) -> bool:
         admitted = signed(readmit(attestation, self._numbers.now_ms()), self._signer)
-        position = await self._open_writer.submit(lambda connection: self._insert_given(connection, admitted))
+        position = await self._file.write(lambda connection: self._insert_given(connection, admitted))
         self._announce(position)
         return position > 0
 
@@ -127,7 +121,7 @@ class SQLiteStore:
         )
 
     async def position(self) -> int:
-        return await self._open_readers.run(_last_position)
+        return await self._file.read(_last_position)
 
     async def arrived(self, position: int) -> None:
         while self._latest <= position:
@@ -138,41 +132,11 @@ class SQLiteStore:
                 self._latest = max(self._latest, await self.position())
 
     async def aclose(self) -> None:
-        writer, readers = self._writer, self._readers
-        self._writer = self._readers = None
-        if writer is not None:
-            await asyncio.to_thread(writer.close)
-        if readers is not None:
-            await asyncio.to_thread(readers.close)
-
-    @property
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise Unavailable(CLOSED)
-        return self._writer
-
-    @property
-    def _open_readers(self) -> Readers:
-        if self._readers is None:
-            raise Unavailable(CLOSED)
-        return self._readers
-
-    def _open(self) -> None:
-        connection = connect(self._path, synchronous=self._synchronous, log_pages=LOG_PAGES)
-        try:
-            migrate(connection, SCHEMA)
-            self._latest = _last_position(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._writer = Writer(connection, "attestations")
-        self._readers = Readers(self._path, "attestations")
+        await self._file.aclose()
 
     async def _read(self, statement: str, values: Sequence[Any], made: Callable[[Any], T]) -> list[T]:
         """The answer's rows, each made into something in the reader's thread."""
-        return await self._open_readers.run(
-            lambda connection: [made(row) for row in connection.execute(statement, values)]
-        )
+        return await self._file.read(lambda connection: [made(row) for row in connection.execute(statement, values)])
 
     def _announce(self, position: int) -> None:
         if position > self._latest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from qntx.db.migrations import migrate
-from qntx.db.readers import Readers
-from qntx.db.sqlite import connect
-from qntx.db.writer import Writer
-from qntx.errors import Unavailable
+from qntx.db.file import File
 from qntx.host.store.terms import FIELDS
 from qntx.host.watchers.dispatch import Firing
 from qntx.model.attestation import Filter
@@ -117,27 +112,16 @@ class WatcherStore:
     """An async context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._open: tuple[Writer, Readers] | None = None
+        self._file = File(path, SCHEMA, "watchers")
 
     async def __aenter__(self) -> Self:
-        connection = await asyncio.to_thread(connect, self._path)
-        try:
-            await asyncio.to_thread(migrate, connection, SCHEMA)
-        except BaseException:
-            connection.close()
-            raise
-        self._open = Writer(connection, "watchers"), Readers(self._path, "watchers")
+        await self._file.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._open is not None:
-            writer, readers = self._open
-            self._open = None
-            await asyncio.to_thread(writer.close)
-            await asyncio.to_thread(readers.close)
+        await self._file.aclose()
 
     async def watchers(self) -> list[Watcher]:
         """All of them, in the order they were made."""
@@ -147,12 +131,12 @@ class WatcherStore:
     async def save(self, watchers: Sequence[Watcher]) -> None:
         """Make or change them. What one did, what waits for it and from where it fires stay as they are."""
         rows = [_row(watcher) for watcher in watchers]
-        await self._write(lambda connection: connection.executemany(_SAVE, rows))
+        await self._file.write(lambda connection: connection.executemany(_SAVE, rows))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """With everything that waits for them."""
         rows = [(id_,) for id_ in ids]
-        await self._write(lambda connection: connection.executemany("DELETE FROM watcher WHERE id = ?", rows))
+        await self._file.write(lambda connection: connection.executemany("DELETE FROM watcher WHERE id = ?", rows))
 
     async def tallies(self) -> dict[str, Tally]:
         return {row[0]: Tally(*row[1:]) for row in await self._read(f"SELECT id, {_TALLY} FROM watcher")}
@@ -180,7 +164,7 @@ class WatcherStore:
             connection.executemany(_ENQUEUE, rows)
             connection.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (cursor,))
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def waiting(self) -> list[str]:
         """The watchers for which something waits."""
@@ -203,7 +187,7 @@ class WatcherStore:
             )
             _count_error(connection, firing.watcher_id, error)
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def finish(self, firing: Firing, fired: Fired) -> None:
         """It is over, one way or the other."""
@@ -219,7 +203,7 @@ class WatcherStore:
                     (fired.at_ms, firing.watcher_id),
                 )
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def refuse(self, watcher_id: str, fired: Fired) -> None:
         """Something was not even tried; the watcher shows why."""
@@ -228,17 +212,10 @@ class WatcherStore:
             if _count_error(connection, watcher_id, fired.error):
                 _remember(connection, watcher_id, fired)
 
-        await self._write(write)
+        await self._file.write(write)
 
     async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        if self._open is None:
-            raise Unavailable("watchers are stopped: the host is stopping")
-        return await self._open[1].run(lambda connection: connection.execute(statement, values).fetchall())
-
-    async def _write(self, write: Any) -> None:
-        if self._open is None:
-            raise Unavailable("watchers are stopped: the host is stopping")
-        await self._open[0].submit(write)
+        return await self._file.read(lambda connection: connection.execute(statement, values).fetchall())
 
 
 def _count_error(connection: sqlite3.Connection, watcher_id: str, error: str) -> int:
