@@ -17,6 +17,7 @@ from qntx.errors import ChassisError
 from qntx.host.api.errors import RESPONSES
 from qntx.host.plugins.configuring import Configuring
 from qntx.host.plugins.manager import Manager
+from qntx.host.plugins.memory import measured
 from qntx.host.plugins.output import Output
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.protocol import domain_pb2
@@ -56,6 +57,13 @@ class LogLine(BaseModel):
 
 class LogLines(BaseModel):
     lines: list[LogLine]
+
+
+class MemoryInfo(BaseModel):
+    """What a plugin takes: pages that its processes share are counted once."""
+
+    memory_bytes: int
+    processes: int
 
 
 class Restarting(BaseModel):
@@ -121,6 +129,11 @@ def router(registry: Registry, manager: Manager, configuring: Configuring) -> AP
         if EVENT_STREAM in request.headers.get("accept", ""):
             return StreamingResponse(_lines(output), media_type=EVENT_STREAM, headers={"Cache-Control": "no-store"})
         return LogLines(lines=[LogLine(**asdict(line)) for line in output.lines()])
+
+    @routes.get("/{name}/memory")
+    async def memory(name: str) -> MemoryInfo:
+        """What it takes now, with its workers; 0 where it runs on another machine."""
+        return MemoryInfo(**asdict(await asyncio.to_thread(measured, registry.get(name).pid)))
 
     @routes.post("/{name}/restart", status_code=202)
     async def restart(name: str) -> Restarting:
