@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import MISSING, PostgresServer, programs, server_of_the_run
 from tests.processes import Plugin, free_port, still_alive
 
 from qntx.host.home import Home
@@ -71,3 +72,31 @@ def start_plugin(launcher: Callable[[str], Path]) -> Iterator[Callable[..., Plug
     for plugin in started:
         plugin.stop()
     assert still_alive(families) == []
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server that all processes of this run share."""
+    if programs() is None:
+        pytest.skip(MISSING)
+    with server_of_the_run(os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database that is this test's alone."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that is this test's alone, to be stopped and started again."""
+    if programs() is None:
+        pytest.skip(MISSING)
+    server = PostgresServer.make()
+    server.start()
+    yield server
+    server.stop()
+    server.remove()

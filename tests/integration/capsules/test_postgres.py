@@ -60,7 +60,10 @@ async def test_a_connection_that_breaks_is_made_again_without_a_loss_or_a_repeti
     capsules.chain.submit(Capsule()).result()
     assert await capsules.storage.count() == 1
     with psycopg.connect(postgres_url, autocommit=True) as other:
-        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+        other.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where pid <> pg_backend_pid() and datname = current_database()"
+        )
 
     await asyncio.gather(*(asyncio.wrap_future(capsules.chain.submit(Capsule())) for _ in range(10)))
     verdict = await capsules.chain.verify()

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from qntx.db.postgres_database import Database
 from qntx.errors import InvalidRequest, NotFound
 from qntx.host.canvas import CONTENT_CHARACTERS_MAX, GLYPHS_MAX, RESULT_BYTES_MAX, Canvas, Glyph
+from qntx.host.canvas_postgres import PostgresCanvas
+from qntx.host.keeping import CanvasStore
 
 BIO = Glyph("a", "py:bio", "gc", 10, 20, 400, 300, "1 + 1", 30.0)
 DATA = Glyph("b", "py:data", fed_by="a")
 
 
+Open = Callable[[], AbstractAsyncContextManager[CanvasStore]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_canvas(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Opens one and the same canvas, wherever it is kept."""
+    if request.param == "sqlite":
+        return lambda: Canvas(tmp_path / "canvas.db")
+    url: str = request.getfixturevalue("postgres_url")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[CanvasStore]:
+        async with Database(url) as database, PostgresCanvas(database) as canvas:
+            yield canvas
+
+    return opened
+
+
 @pytest.fixture
-async def canvas(tmp_path: Path) -> AsyncIterator[Canvas]:
-    async with Canvas(tmp_path / "canvas.db") as opened:
+async def canvas(open_canvas: Open) -> AsyncIterator[CanvasStore]:
+    async with open_canvas() as opened:
         yield opened
 
 
-async def test_what_was_placed_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
-    async with Canvas(tmp_path / "canvas.db") as canvas:
+async def test_what_was_placed_is_there_when_it_is_opened_again(open_canvas: Open) -> None:
+    async with open_canvas() as canvas:
         await canvas.put(BIO)
         await canvas.put(DATA)
         await canvas.keep_answer("a", b'{"result":2}')
 
-    async with Canvas(tmp_path / "canvas.db") as canvas:
+    async with open_canvas() as canvas:
         assert await canvas.glyphs() == [BIO, DATA]
         assert await canvas.answer("a") == b'{"result":2}'
 
 
-async def test_a_glyph_that_is_changed_keeps_its_place_and_its_answer(canvas: Canvas) -> None:
+async def test_a_glyph_that_is_changed_keeps_its_place_and_its_answer(canvas: CanvasStore) -> None:
     await canvas.put(BIO)
     await canvas.put(DATA)
     await canvas.keep_answer("a", b"1")
@@ -43,7 +65,7 @@ async def test_a_glyph_that_is_changed_keeps_its_place_and_its_answer(canvas: Ca
     assert await canvas.answer("a") == b"1"
 
 
-async def test_a_glyph_that_is_removed_takes_its_answer_along_and_feeds_nothing(canvas: Canvas) -> None:
+async def test_a_glyph_that_is_removed_takes_its_answer_along_and_feeds_nothing(canvas: CanvasStore) -> None:
     await canvas.put(BIO)
     await canvas.put(DATA)
     await canvas.keep_answer("a", b"1")
@@ -54,14 +76,14 @@ async def test_a_glyph_that_is_removed_takes_its_answer_along_and_feeds_nothing(
     assert await canvas.answer("a") is None
 
 
-async def test_a_glyph_that_is_not_there_cannot_be_removed_or_answer(canvas: Canvas) -> None:
+async def test_a_glyph_that_is_not_there_cannot_be_removed_or_answer(canvas: CanvasStore) -> None:
     with pytest.raises(NotFound):
         await canvas.remove("nothing")
     with pytest.raises(NotFound):
         await canvas.keep_answer("nothing", b"1")
 
 
-async def test_a_late_save_does_not_bring_a_removed_glyph_back(canvas: Canvas) -> None:
+async def test_a_late_save_does_not_bring_a_removed_glyph_back(canvas: CanvasStore) -> None:
     await canvas.put(BIO)
     await canvas.remove("a")
 
@@ -70,7 +92,7 @@ async def test_a_late_save_does_not_bring_a_removed_glyph_back(canvas: Canvas) -
     assert await canvas.glyphs() == []
 
 
-async def test_it_says_which_glyphs_one_feeds_and_which_one_a_job_is_of(canvas: Canvas) -> None:
+async def test_it_says_which_glyphs_one_feeds_and_which_one_a_job_is_of(canvas: CanvasStore) -> None:
     await canvas.put(BIO)
     await canvas.put(DATA)
     await canvas.put(Glyph("i", "ix"))
@@ -83,7 +105,7 @@ async def test_it_says_which_glyphs_one_feeds_and_which_one_a_job_is_of(canvas: 
     assert await canvas.ingesting("JB2") == []
 
 
-async def test_the_canvas_has_bounds(canvas: Canvas) -> None:
+async def test_the_canvas_has_bounds(canvas: CanvasStore) -> None:
     for number in range(GLYPHS_MAX):
         await canvas.put(Glyph(str(number), "py"))
 

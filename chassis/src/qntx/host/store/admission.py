@@ -52,7 +52,7 @@ def admit(draft: Draft, now_ms: int, random: bytes) -> Attestation:
         actors=_terms("actors", draft.actors),
         timestamp_ms=_time("timestamp", draft.timestamp_ms) or now_ms,
         created_at_ms=now_ms,
-        source=_text("source", draft.source) or DEFAULT_SOURCE,
+        source=_name("source", draft.source) or DEFAULT_SOURCE,
         attributes=attributes,
     )
     _check_size(admitted)
@@ -64,7 +64,7 @@ def readmit(attestation: Attestation, now_ms: int) -> Attestation:
     subjects = _terms("subjects", attestation.subjects)
     if not subjects:
         raise InvalidRequest("subjects", "empty; an attestation is about something")
-    if not attestation.id or len(_text("id", attestation.id).encode()) > ID_BYTES_MAX:
+    if not attestation.id or len(_name("id", attestation.id).encode()) > ID_BYTES_MAX:
         raise InvalidRequest("id", f"has to be 1 to {ID_BYTES_MAX} bytes")
     created_at_ms = _time("created_at", attestation.created_at_ms) or now_ms
     if not 0 < created_at_ms <= CREATED_MS_MAX:
@@ -77,10 +77,10 @@ def readmit(attestation: Attestation, now_ms: int) -> Attestation:
         actors=_terms("actors", attestation.actors),
         timestamp_ms=_time("timestamp", attestation.timestamp_ms) or now_ms,
         created_at_ms=created_at_ms,
-        source=_text("source", attestation.source) or DEFAULT_SOURCE,
+        source=_name("source", attestation.source) or DEFAULT_SOURCE,
         attributes=_attributes(attestation.attributes),
         signature=attestation.signature,
-        signer_did=_text("signer_did", attestation.signer_did),
+        signer_did=_name("signer_did", attestation.signer_did),
     )
     _check_size(admitted)
     return admitted
@@ -112,6 +112,13 @@ def _text(field: str, given: object) -> str:
     if not given.isascii() and (fault := _surrogate(given)):
         raise InvalidRequest(field, fault)
     return given
+
+
+def _name(field: str, given: object) -> str:
+    """A text that databases keep as such. Terms and attributes are kept as JSON, which can say NUL."""
+    if "\x00" in (name := _text(field, given)):
+        raise InvalidRequest(field, "has a NUL character")
+    return name
 
 
 def _surrogate(text: str) -> str:

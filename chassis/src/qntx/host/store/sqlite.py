@@ -16,18 +16,8 @@ from qntx.db.sqlite import Synchronous
 from qntx.errors import InvalidRequest, Unavailable
 from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
-from qntx.host.store.sqlite_tables import (
-    COLUMNS,
-    COUNT_BITS,
-    INSERT_ROW,
-    SCHEMA,
-    attestation_of,
-    index_terms,
-    insert_rows,
-    numbered,
-    question,
-    row_of,
-)
+from qntx.host.store.rows import COLUMNS, COUNT_BITS, attestation_of, row_of
+from qntx.host.store.sqlite_tables import INSERT_ROW, SCHEMA, index_terms, insert_rows, numbered, question
 from qntx.model.attestation import Attestation, Draft, Filter
 from qntx.model.identity import RANDOM_BYTES
 

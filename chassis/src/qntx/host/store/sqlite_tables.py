@@ -15,8 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
+from qntx.host.store.rows import COLUMNS, attestation_of, row_of
 from qntx.host.store.terms import FIELDS
 from qntx.model.attestation import Attestation, Filter
 
@@ -46,16 +45,8 @@ SCHEMA = (
     ),
 )
 
-COUNT_BITS = 20
-"""So many bits of a row's number count the rows of one millisecond."""
-
-COLUMNS = "number, id, subjects, predicates, contexts, actors, timestamp_ms, source, attributes, signature, signer_did"
 INSERT_ROW = f"INSERT OR IGNORE INTO attestation ({COLUMNS}, position) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _FIELDS = tuple(zip("spca", FIELDS, strict=True))
-
-_encode = msgspec.json.Encoder().encode
-_terms = msgspec.json.Decoder(tuple[str, ...]).decode
-_attributes = msgspec.json.Decoder(dict[str, Any]).decode
 
 Numbered = tuple[int, Attestation]
 """A row's number, and what is in it."""
@@ -97,41 +88,8 @@ def _phrase(wanted: Filter) -> str:
     return " AND ".join(f"({' OR '.join(tokens)})" for tokens in by_field.values())
 
 
-def row_of(number: int, attestation: Attestation) -> tuple[Any, ...]:
-    return (
-        number,
-        attestation.id,
-        _encode(attestation.subjects).decode(),
-        _encode(attestation.predicates).decode(),
-        _encode(attestation.contexts).decode(),
-        _encode(attestation.actors).decode(),
-        attestation.timestamp_ms,
-        attestation.source,
-        _encode(attestation.attributes).decode(),
-        attestation.signature,
-        attestation.signer_did,
-    )
-
-
 def numbered(row: Sequence[Any]) -> Numbered:
     return row[0], attestation_of(row)
-
-
-def attestation_of(row: Sequence[Any]) -> Attestation:
-    number, id_, subjects, predicates, contexts, actors, timestamp_ms, source, attributes, signature, signer_did = row
-    return Attestation(
-        id=id_,
-        subjects=_terms(subjects),
-        predicates=_terms(predicates),
-        contexts=_terms(contexts),
-        actors=_terms(actors),
-        timestamp_ms=timestamp_ms,
-        created_at_ms=number >> COUNT_BITS,
-        source=source,
-        attributes=_attributes(attributes),
-        signature=signature,
-        signer_did=signer_did,
-    )
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Numbered], last: int) -> bool:
