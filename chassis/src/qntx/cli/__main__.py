@@ -32,6 +32,7 @@ COMMANDS = {
     "watcher": ("qntx.cli.watcher", "List, make, change and delete watchers."),
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
     "capsule": ("qntx.cli.capsule", "Show, verify, export and prove what ran."),
+    "token": ("qntx.cli.token", "Make, list and revoke the tokens that let callers in."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
 }

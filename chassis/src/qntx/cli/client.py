@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,11 @@ ERRORS: Mapping[int, type[ChassisError]] = {
 
 
 def find(home: Home | None = None) -> Client:
-    """The host that `QNTX_URL` names, else the one running on this machine. Raises HostUnavailable."""
+    """The host that `QNTX_URL` names, else the one running on this machine. Raises HostUnavailable.
+
+    `QNTX_TOKEN` is who we are to it; for the host on this machine, host.json has one. `QNTX_CERTIFICATE` is a PEM file
+    of the authority that vouches for the named one, where it is none that everybody knows.
+    """
     if client := find_running(home):
         return client
     raise HostUnavailable("no host is running here: start one with `qntx up`, or name one in QNTX_URL")
@@ -36,22 +41,24 @@ def find(home: Home | None = None) -> Client:
 
 def find_running(home: Home | None = None) -> Client | None:
     """The same, or None where no host is named or running."""
+    token = os.environ.get("QNTX_TOKEN", "")
     if url := os.environ.get("QNTX_URL"):
-        return Client(url, token=os.environ.get("QNTX_TOKEN", ""))
+        return Client(url, token=token, authority=os.environ.get("QNTX_CERTIFICATE", ""))
     here = presence.running((home or Home.find()).presence)
-    return Client(here.url, token=here.token) if here else None
+    return Client(here.url, token=token or here.token, pinned=here.certificate) if here else None
 
 
 class Client:
     """Calls one host. Answers are JSON values; what the host refuses is raised with its words."""
 
-    def __init__(self, url: str, *, token: str = "") -> None:
+    def __init__(self, url: str, *, token: str = "", authority: str = "", pinned: str = "") -> None:
         self.url = url.rstrip("/")
+        trusted = _pinned(pinned) if pinned else _trusting(authority) if authority else True
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A run takes as long as its own deadline allows, so only connecting is bounded here.
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
         # The host is named exactly: a proxy configured for the web must not get in between.
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False, verify=trusted)
 
     def __enter__(self) -> Client:
         return self
@@ -114,6 +121,21 @@ class Client:
             yield
         except httpx.HTTPError as error:
             raise HostUnavailable(f"the host at {self.url} does not answer: {error}") from error
+
+
+def _trusting(file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise Refused(f"QNTX_CERTIFICATE: {file}: {error}") from error
+
+
+def _pinned(file: str) -> ssl.SSLContext:
+    """Trust exactly the certificate that the host of this machine says it shows, whatever name it was made for."""
+    context = _trusting(file)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context
 
 
 def _check(answer: httpx.Response) -> None:

@@ -7,6 +7,8 @@ import signal
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -40,12 +42,22 @@ EXAMPLES = {
 
 @click.command("up")
 @click.option("--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="This am.toml.")
-@click.option("--address", help="The loopback address to listen on. [default: host.address]")
+@click.option("--listen", metavar="ADDRESS[:PORT]", help="Both of the following at once.")
+@click.option("--address", help="The address to listen on; off loopback, tokens are demanded. [default: host.address]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one. [default: host.port]")
+@click.option("--insecure-http", is_flag=True, help="Answer other machines without TLS.")
+@click.option("--database", metavar="URL", help="The PostgreSQL that hosts share. [default: host.database]")
 @click.option("--plugin", "plugins", multiple=True, help="Start only this one; may be repeated.")
 @click.option("--config-reference", is_flag=True, help="Print every configuration key, and do nothing else.")
 def command(
-    file: Path | None, address: str | None, port: int | None, plugins: tuple[str, ...], config_reference: bool
+    file: Path | None,
+    listen: str | None,
+    address: str | None,
+    port: int | None,
+    insecure_http: bool,
+    database: str | None,
+    plugins: tuple[str, ...],
+    config_reference: bool,
 ) -> None:
     """Start the host and its plugins, until Ctrl-C."""
     if config_reference:
@@ -53,12 +65,26 @@ def command(
         return
     home = Home.find()
     config = configuration.load(home, named=file)
-    told = {name: value for name, value in {"address": address, "port": port}.items() if value is not None}
+    told = _listened(listen) if listen else {}
+    given = {"address": address, "port": port, "insecure_http": insecure_http or None, "database": database}
+    told |= {name: value for name, value in given.items() if value is not None}
     config = replace(config, host=msgspec.structs.replace(config.host, **told))
     if plugins:
         config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=list(plugins)))
     logs.configure(config.host.log_level)
     asyncio.run(_up(config, home))
+
+
+def _listened(text: str) -> dict[str, Any]:
+    """An address, with a port or without: 0.0.0.0:8777, [::]:8777, 10.0.0.5."""
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port
+    except ValueError as error:
+        raise click.BadParameter(f"{text}: {error}", param_hint="--listen") from error
+    if not parts.hostname or parts.netloc != text:
+        raise click.BadParameter(f"{text!r} is not ADDRESS or ADDRESS:PORT", param_hint="--listen")
+    return {"address": parts.hostname} | ({} if port is None else {"port": port})
 
 
 async def _up(config: Config, home: Home) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,8 +14,11 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
-from qntx.errors import InvalidConfig, Refused
+from qntx.errors import Refused
 from qntx.host import presence
+from qntx.host.access import exposure
+from qntx.host.access.door import Door
+from qntx.host.access.tokens import Tokens
 from qntx.host.answers import Answers
 from qntx.host.api import app as api
 from qntx.host.api import (
@@ -33,6 +35,7 @@ from qntx.host.api import (
     pulse,
     python,
     scripts,
+    session,
     watchers,
 )
 from qntx.host.audit import Audit
@@ -59,7 +62,7 @@ from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import ats, fetch, jobs, schedules
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import ServiceServer
-from qntx.host.serving import HttpServer
+from qntx.host.serving import HttpServer, Tls
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
 from qntx.host.watchers import declared as declared_watchers
@@ -83,14 +86,19 @@ class Host:
         self._serve = serve
         self._folder = folder or Path.cwd()
         self._stack = AsyncExitStack()
+        self._door = Door()
         self.registry = Registry()
         self.executor = Executor(self.registry, config.host.default_provider)
         self.hub = Hub()
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        _check_address(self._config.host.address)
         self._home.create()
+        tokens = Tokens(_token_file(self._config, self._home))
+        if self._serve:
+            for warning in exposure.check(self._config.host, tokens=len(tokens.all())):
+                log.warning(warning)
+        self._door = Door(tokens if exposure.demands_tokens(self._config.host) else None)
         if self._serve and (other := presence.running(self._home.presence)):
             raise Refused(f"a host of {self._home.root} is running already, at {other.url} (process {other.pid})")
         async with AsyncExitStack() as stack:
@@ -201,6 +209,7 @@ class Host:
             health.router(self.registry),
             metrics.router(self.registry, store.position, audit.capsules.storage.count, work.jobs.counts),
             page.router(),
+            session.router(self._door),
             glyphs,
             names.router(),
             python.router(self.executor),
@@ -214,9 +223,16 @@ class Host:
             capsules.router(audit.capsules),
             proxy.router(self.registry),
         ]
-        http = HttpServer(api.create(config.host, routers), config.host.address, config.host.port)
+        tls = _tls(config)
+        http = HttpServer(
+            api.create(config.host, routers, self._door),
+            config.host.address,
+            config.host.port,
+            tls=tls,
+            proxies=config.host.proxies,
+        )
         self.url = (await stack.enter_async_context(http)).url
-        here = Presence.of_this_process(self.url)
+        here = Presence.of_this_process(self.url, self._door.own_token, str(tls.certificate) if tls else "")
         presence.announce(home.presence, here)
         stack.callback(presence.withdraw, home.presence, here)
 
@@ -226,16 +242,14 @@ def _default(plugin: str, config: Config) -> dict[str, str]:
     return {"default_provider": "true"} if plugin == config.host.default_provider else {}
 
 
-def _check_address(address: str) -> None:
-    try:
-        loopback = address == "localhost" or ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise InvalidConfig(
-            "host.address",
-            f"{address!r} is not a loopback address: without tokens and TLS the host answers nobody else",
-        )
+def _token_file(config: Config, home: Home) -> Path:
+    return Path(config.host.token_file).expanduser() if config.host.token_file else home.tokens
+
+
+def _tls(config: Config) -> Tls | None:
+    if not config.host.tls_certificate:
+        return None
+    return Tls(Path(config.host.tls_certificate).expanduser().absolute(), Path(config.host.tls_key).expanduser())
 
 
 def _report_unused(config: Config, installed: list[Installed]) -> None:

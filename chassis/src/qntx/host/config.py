@@ -45,7 +45,9 @@ class PluginSection(msgspec.Struct, frozen=True, kw_only=True):
 class HostSection(msgspec.Struct, frozen=True, kw_only=True):
     """`[host]`: where the host listens, and how it behaves."""
 
-    address: Annotated[str, Meta(description="The loopback address to listen on.")] = "127.0.0.1"
+    address: Annotated[
+        str, Meta(description="The address to listen on. Off loopback, tokens are demanded, and TLS.")
+    ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8777
     default_provider: Annotated[
         str, Meta(description="The plugin that runs plain `py` glyphs. Empty: python, else the only one.")
@@ -59,6 +61,24 @@ class HostSection(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: Annotated[
         list[str], Meta(description="Other web origins whose pages may call the API, such as http://localhost:5173.")
     ] = msgspec.field(default_factory=list)
+    require_token: Annotated[bool, Meta(description="Whether callers on loopback must show a token too.")] = False
+    token_file: Annotated[
+        str, Meta(description="Where the tokens' digests are. Empty: keys/tokens.json in QNTX_HOME.")
+    ] = ""
+    tls_certificate: Annotated[
+        str, Meta(description="A PEM file: the certificate that the host shows, and those up to its authority.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="A PEM file: the private key of that certificate.")] = ""
+    proxies: Annotated[
+        list[str],
+        Meta(
+            description="Addresses or networks of reverse proxies that end TLS; their X-Forwarded-For and "
+            "X-Forwarded-Proto are believed. Tokens are then demanded on loopback too."
+        ),
+    ] = msgspec.field(default_factory=list)
+    insecure_http: Annotated[
+        bool, Meta(description="Whether to answer off loopback without TLS. Tokens can then be read on the way.")
+    ] = False
     body_bytes_max: Annotated[int, Meta(ge=1, description="The largest request body that is read.")] = 16 * 1024 * 1024
     fetch_private: Annotated[
         bool, Meta(description="Whether scripts may fetch() from this machine and private networks.")

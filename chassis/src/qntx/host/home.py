@@ -64,6 +64,11 @@ class Home:
         return self.root / "keys"
 
     @property
+    def tokens(self) -> Path:
+        """Digests of the tokens that let callers in."""
+        return self.keys / "tokens.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -19,10 +19,14 @@ class Presence:
     pid: int
     started_at: float
     token: str = ""
+    """What lets this machine's command line in, where the host demands tokens."""
+    certificate: str = ""
+    """The file of the one it shows, where it answers by TLS."""
 
     @classmethod
-    def of_this_process(cls, url: str) -> Presence:
-        return cls(url=url, pid=os.getpid(), started_at=psutil.Process().create_time())
+    def of_this_process(cls, url: str, token: str = "", certificate: str = "") -> Presence:
+        started_at = psutil.Process().create_time()
+        return cls(url=url, pid=os.getpid(), started_at=started_at, token=token, certificate=certificate)
 
     def alive(self) -> bool:
         try:

@@ -39,11 +39,13 @@ class Fault(BaseModel):
 
     error: str = Field(description="What is wrong, and what to do.")
     field: str | None = Field(default=None, description="The field of the request that is at fault.")
+    needed: str | None = Field(default=None, description="The role that it takes: read, run or admin.")
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": Fault, "description": "A field is missing, unknown or wrong, or the body is not JSON."},
-    403: {"model": Fault, "description": "The request comes from another site, or is not permitted."},
+    401: {"model": Fault, "description": "This host demands a token, and none that it knows was shown."},
+    403: {"model": Fault, "description": "The request comes from another site, or takes a higher role."},
     404: {"model": Fault, "description": "There is no such thing; the error lists or suggests what there is."},
     413: {"model": Fault, "description": "The body is larger than `host.body_bytes_max`."},
     415: {"model": Fault, "description": "The body is not sent as application/json."},
@@ -78,8 +80,14 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Exception)(_broken)
 
 
-def fault(status: int, error: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    content = {"error": error} | ({"field": field} if field else {})
+def fault(
+    status: int,
+    error: str,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    needed: str | None = None,
+) -> JSONResponse:
+    content = {"error": error} | ({"field": field} if field else {}) | ({"needed": needed} if needed else {})
     return JSONResponse(content, status, headers=dict(headers or {}))
 
 
@@ -100,10 +108,11 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 async def _not_served(request: Request, error: HTTPException) -> JSONResponse:
     reasons = {
-        404: f"nothing is served at {request.url.path}",
-        405: f"{request.url.path} does not take {request.method}",
+        "Not Found": f"nothing is served at {request.url.path}",
+        "Method Not Allowed": f"{request.url.path} does not take {request.method}",
     }
-    return fault(error.status_code, reasons.get(error.status_code, str(error.detail)), headers=error.headers)
+    detail = str(error.detail)
+    return fault(error.status_code, reasons.get(detail, detail), headers=error.headers)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

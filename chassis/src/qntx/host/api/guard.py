@@ -2,7 +2,7 @@
 
 A page of another site can make the browser send requests here. It cannot choose their Host header once the name is
 bound to this machine (DNS rebinding), nor hide its Origin, nor send JSON without asking first; so each of these is
-checked. Bodies are read whole here, up to a bound, so that nothing behind has to think of size.
+checked.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ INERT = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 class Guard:
-    """ASGI middleware. Names are compared without ports: one machine, one trust."""
+    """ASGI middleware. Names are compared without ports: one machine, one trust.
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str], body_bytes_max: int) -> None:
+    `any_address` lets in what is addressed to a number: no name that could be bound anew, but off loopback only where a
+    token is demanded besides.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str], any_address: bool = False
+    ) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
-        self._body_bytes_max = body_bytes_max
+        self._any_address = any_address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -43,7 +49,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            await self._checked_body(scope, headers, receive, _hardened(scope, send))
+            await self._app(scope, receive, _hardened(scope, send))
 
     def _foreign(self, scope: Scope, headers: Headers) -> str | None:
         """Why this request is not from the user, as far as a browser tells."""
@@ -63,36 +69,9 @@ class Guard:
         if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
             return True
         try:
-            return ipaddress.ip_address(name).is_loopback
+            return ipaddress.ip_address(name).is_loopback or self._any_address
         except ValueError:
             return False
-
-    async def _checked_body(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        length = headers.get("content-length", "0")
-        body = None if length.isdecimal() and int(length) > self._body_bytes_max else await self._read(receive)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if body is None:
-            await fault(413, f"the body is larger than {self._body_bytes_max} bytes (host.body_bytes_max)")(
-                scope, receive, send
-            )
-        elif body and kind != "application/json" and not kind.endswith("+json"):
-            await fault(415, f"the body is {kind or 'of no type'}; send JSON, with Content-Type: application/json")(
-                scope, receive, send
-            )
-        else:
-            await self._app(scope, _replayed(body, receive), send)
-
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None where it is too large."""
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            if len(body) > self._body_bytes_max:
-                return None
-            more = message.get("more_body", False)
-        return bytes(body)
 
 
 def _name(host: str) -> str:
@@ -100,16 +79,6 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The body that was read, once, and then whatever else the client does."""
-    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return unread.pop() if unread else await receive()
-
-    return replay
 
 
 def _hardened(scope: Scope, send: Send) -> Send:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from qntx.errors import PluginUnavailable
+from qntx.host.api.access import caller_of
 from qntx.host.plugins.registry import Registry
 from qntx.protocol import domain_pb2
 
@@ -17,6 +18,9 @@ HOP_BY_HOP = frozenset(
 """Headers of one connection, not of the answer."""
 
 NOT_FORWARDED = HOP_BY_HOP | {"host"}
+
+CREDENTIALS = frozenset({"authorization", "cookie"})
+"""Where the caller showed them to this host, they are none of the plugin's business."""
 
 
 def router(registry: Registry) -> APIRouter:
@@ -33,13 +37,14 @@ def router(registry: Registry) -> APIRouter:
 
 async def _request(request: Request, path: str) -> domain_pb2.HTTPRequest:
     query = request.url.query
+    kept = NOT_FORWARDED | CREDENTIALS if caller_of(request).name else NOT_FORWARDED
     return domain_pb2.HTTPRequest(
         method=request.method,
         path=f"/{path}?{query}" if query else f"/{path}",
         headers=[
             domain_pb2.HTTPHeader(name=name.title(), values=request.headers.getlist(name))
             for name in dict.fromkeys(request.headers.keys())
-            if name not in NOT_FORWARDED
+            if name not in kept
         ],
         body=await request.body(),
     )

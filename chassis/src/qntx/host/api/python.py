@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from qntx.errors import ChassisError, InvalidRequest
+from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.executor import Executor, Happened, Script
 from qntx.model.execution import Mode
@@ -95,13 +96,13 @@ def router(executor: Executor) -> APIRouter:
     async def execute(body: ExecuteBody, request: Request) -> Response:
         """Run a script."""
         code = _one_of(content=body.content, code=body.code)
-        return await _answered(executor, _script(body, code, Mode.EXECUTE), body.stream, request)
+        return await _answered(executor, _script(body, code, Mode.EXECUTE, request), body.stream, request)
 
     @routes.post("/evaluate", responses=_ANSWERS, response_class=Response)
     async def evaluate(body: EvaluateBody, request: Request) -> Response:
         """Run one expression; its value is the result."""
         code = _one_of(expr=body.expr, content=body.content, code=body.code)
-        return await _answered(executor, _script(body, code, Mode.EVALUATE), body.stream, request)
+        return await _answered(executor, _script(body, code, Mode.EVALUATE, request), body.stream, request)
 
     @routes.post("/cancel", responses=RESPONSES)
     async def cancel(body: CancelBody) -> Cancelled:
@@ -122,7 +123,7 @@ def _one_of(**fields: str | None) -> str:
     return next(iter(given.values()))
 
 
-def _script(body: _Common, code: str, mode: Mode) -> Script:
+def _script(body: _Common, code: str, mode: Mode, request: Request) -> Script:
     named: dict[str, Any] = {"execution_id": body.execution_id} if body.execution_id else {}
     return Script(
         code=code,
@@ -133,6 +134,7 @@ def _script(body: _Common, code: str, mode: Mode) -> Script:
         upstream=body.upstream,
         timeout_seconds=body.timeout_secs,
         capture_variables=body.capture_variables,
+        principal=caller_of(request).name,
         **named,
     )
 

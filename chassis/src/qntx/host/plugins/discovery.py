@@ -29,7 +29,7 @@ RESERVED = frozenset(
         "plugins",
         "pulse",
     }
-    | {"schedules", "scripts", "types", "v1", "watchers"}
+    | {"schedules", "scripts", "session", "types", "v1", "watchers"}
 )
 """First parts of the host's own API paths: a plugin of that name could not be reached."""
 
