@@ -83,6 +83,21 @@ class HostSection(msgspec.Struct, frozen=True, kw_only=True):
     fetch_private: Annotated[
         bool, Meta(description="Whether scripts may fetch() from this machine and private networks.")
     ] = False
+    services_address: Annotated[
+        str,
+        Meta(
+            description="HOST:PORT where plugins of other machines reach this host's services. Empty: only those of "
+            "this machine do. A token guards them; over TLS where tls_certificate is set."
+        ),
+    ] = ""
+    services_advertised: Annotated[
+        str,
+        Meta(description="HOST:PORT that such plugins are told, where it is another: a name, or a forwarded port."),
+    ] = ""
+    dask_scheduler: Annotated[
+        str,
+        Meta(description="A Dask scheduler, such as tcp://10.0.0.9:8786, that scripts reach by dask_client()."),
+    ] = ""
 
 
 class PulseSection(msgspec.Struct, frozen=True, kw_only=True):
