@@ -34,16 +34,18 @@ def list_plugins(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plugins, indent=2))
         return
-    table = Table("plugin", "state", "version", "pid", "restarts", "")
+    table = Table("plugin", "state", "version", "process or address", "restarts", "")
     for plugin in plugins:
         table.add_row(
             plugin["name"],
             plugin["state"],
             plugin["version"],
-            str(plugin["pid"] or ""),
+            plugin["address"] or str(plugin["pid"] or ""),
             str(plugin["restarts"]),
             plugin["message"],
         )
+        for replica in plugin["replicas"]:
+            table.add_row("", replica["state"], replica["version"], replica["address"], "", replica["message"])
     Console().print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from qntx.host.api import (
     python,
     scripts,
     session,
+    sockets,
     watchers,
 )
 from qntx.host.audit import Audit
@@ -48,12 +50,14 @@ from qntx.host.ix.bundled import Bundled
 from qntx.host.ix.router import Router
 from qntx.host.ix.scripts import Scripts
 from qntx.host.melds import Melds
-from qntx.host.plugins.configuring import Configuring, settings
-from qntx.host.plugins.discovery import Installed, discover, search_paths
+from qntx.host.plugins.configuring import Configuring
+from qntx.host.plugins.discovery import discover, search_paths
 from qntx.host.plugins.following import Following
+from qntx.host.plugins.introducing import Introduction
 from qntx.host.plugins.manager import Manager
 from qntx.host.plugins.refreshing import refresh
 from qntx.host.plugins.registry import Registry
+from qntx.host.plugins.remote import remotes
 from qntx.host.presence import Presence
 from qntx.host.pulse import declared as declared_schedules
 from qntx.host.pulse.dispatch import PluginDispatcher
@@ -61,7 +65,7 @@ from qntx.host.pulse.pulse import Pulse
 from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import ats, fetch, jobs, schedules
 from qntx.host.services.auth import new_token
-from qntx.host.services.server import ServiceServer
+from qntx.host.services.server import Elsewhere, ServiceServer, elsewhere
 from qntx.host.serving import HttpServer, Tls
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
@@ -114,8 +118,9 @@ class Host:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         config, home = self._config, self._home
-        installed = discover(config.plugin, search_paths(config.plugin, home, self._folder))
-        _report_unused(config, installed)
+        attached = remotes(config.of_plugins, os.environ)
+        installed = discover(config.plugin, search_paths(config.plugin, home, self._folder), attached)
+        _report_unused(config, [*(one.name for one in installed), *attached])
         node = NodeKey.load(home.keys / "node.key")
         store = await stack.enter_async_context(SQLiteStore(home.attestations, node))
         audit = await stack.enter_async_context(Audit(home, self.registry))
@@ -129,22 +134,9 @@ class Host:
             work = await stack.enter_async_context(self._pulse())
             offered.append(lambda server: jobs.serve(server, work.jobs, token))
             offered.append(lambda server: schedules.serve(server, work.schedules, token))
-        services = await stack.enter_async_context(ServiceServer(offered))
-        queue = services.endpoint if self._serve else ""
-
-        def request(plugin: str) -> domain_pb2.InitializeRequest:
-            return domain_pb2.InitializeRequest(
-                ats_store_endpoint=services.endpoint,
-                fetch_endpoint=services.endpoint,
-                queue_endpoint=queue,
-                schedule_endpoint=queue,
-                auth_token=token,
-                config=_default(plugin, config)
-                | settings(plugin, config, home)
-                | {"capsules": str(home.capsules), "node": node.did},
-            )
-
-        manager = Manager(installed, self.registry, home, request, config.plugin)
+        services = await stack.enter_async_context(ServiceServer(offered, _elsewhere(config)))
+        introduction = Introduction(config, home, services, token, node.did, queue=self._serve)
+        manager = Manager(installed, attached, self.registry, home, introduction, config.plugin)
         if self._serve:
             glyphs = await stack.enter_async_context(Canvas(home.canvas))
             self.executor.observer = await stack.enter_async_context(Answers(glyphs, store, self.hub))
@@ -160,7 +152,7 @@ class Host:
             stack.push_async_callback(work.stop_running)
         refreshing = asyncio.create_task(refresh(store, manager.reinitialize), name="plugins' handlers")
         stack.callback(refreshing.cancel)
-        log.info("host started", url=self.url, plugins=[one.name for one in installed])
+        log.info("host started", url=self.url, plugins=[plugin.name for plugin in self.registry])
 
     def _pulse(self) -> Pulse:
         section = self._config.pulse
@@ -221,6 +213,7 @@ class Host:
             scripts.router(published, ix, work.jobs, NodeKey.load(home.keys / "node.key")),
             plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
             capsules.router(audit.capsules),
+            sockets.router(self.registry),
             proxy.router(self.registry),
         ]
         tls = _tls(config)
@@ -237,11 +230,6 @@ class Host:
         stack.callback(presence.withdraw, home.presence, here)
 
 
-def _default(plugin: str, config: Config) -> dict[str, str]:
-    """Handlers published for `python` belong to whoever runs plain `py`."""
-    return {"default_provider": "true"} if plugin == config.host.default_provider else {}
-
-
 def _token_file(config: Config, home: Home) -> Path:
     return Path(config.host.token_file).expanduser() if config.host.token_file else home.tokens
 
@@ -252,8 +240,14 @@ def _tls(config: Config) -> Tls | None:
     return Tls(Path(config.host.tls_certificate).expanduser().absolute(), Path(config.host.tls_key).expanduser())
 
 
-def _report_unused(config: Config, installed: list[Installed]) -> None:
-    names = [one.name for one in installed]
+def _elsewhere(config: Config) -> Elsewhere | None:
+    """Where plugins of other machines reach the services; over TLS where the host has a certificate."""
+    tls = _tls(config)
+    address, advertised = config.host.services_address, config.host.services_advertised
+    return elsewhere(address, advertised, tls.certificate if tls else None, tls.key if tls else None)
+
+
+def _report_unused(config: Config, names: list[str]) -> None:
     for section in config.of_plugins:
         if section not in names:
             log.warning("section of the configuration is not used", section=section, hint=meant(section, names))

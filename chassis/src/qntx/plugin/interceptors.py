@@ -17,7 +17,8 @@ from qntx.wire.status import status_of
 
 _log = logging.getLogger("qntx.plugin")
 
-OPEN_TO_ALL = "/grpc.health.v1.Health/"
+HEALTH = "/grpc.health.v1.Health/"
+"""gRPC's own service, which raises none of our errors, and whose Watch is no generator."""
 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 
@@ -27,8 +28,8 @@ class ErrorsToStatus(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # i
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
         handler = await continuation(details)
-        if handler is None:
-            return None
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
         if handler.unary_unary is not None:
             return _with(handler, unary_unary=_guarded(handler.unary_unary, details.method))
         if handler.unary_stream is not None:
@@ -53,7 +54,7 @@ class TokenRequired(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._wanted = f"Bearer {token}".encode()
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
-        if details.method.startswith(OPEN_TO_ALL):
+        if details.method.startswith(HEALTH):
             # gRPC's own load balancing asks, and has no token to show.
             return await continuation(details)
         given = dict(details.invocation_metadata).get("authorization", "")
@@ -93,7 +94,8 @@ async def _abort(context: Any, error: Exception, method: str) -> None:
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, ChassisError):
-        await context.abort(status_of(error).grpc, str(error))
+        said = ((caller.SAID, type(error).__name__),)
+        await context.abort(status_of(error).grpc, str(error), trailing_metadata=said)
     _log.error("%s failed", method, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}: {error}")
 

@@ -22,6 +22,8 @@ from qntx.wire.execution import event_to_proto
 RUNS_KEPT_MAX = 64
 EVENT_BYTES_MAX = 32 * 1024 * 1024
 ABANDONED_SECONDS = 2.0
+HELD_SECONDS = 30.0
+"""How long a run waits to be let begin: its caller may have died between two calls."""
 
 
 class Runs:
@@ -34,12 +36,14 @@ class Runs:
     def begin(self, execution: Execution, *, held: bool = False) -> _Run:
         """The run of that id: the one there is, or a new one. One that is held waits until it is released."""
         fingerprint = hashlib.sha256(f"{execution.principal}\0{execution.code}".encode()).digest()
-        if (known := self._runs.get(execution.id)) is not None:
+        if (known := self._runs.get(execution.id)) is not None and not known.never_ran:
             if known.fingerprint != fingerprint:
                 raise InvalidRequest("execution_id", f"{execution.id} is another run's; choose a new one")
             return known
         run = self._runs[execution.id] = _Run(self._executor, execution, fingerprint)
-        if not held:
+        if held:
+            asyncio.get_running_loop().call_later(HELD_SECONDS, run.stop_if_held)
+        else:
             run.released.set()
         self._forget()
         return run
@@ -47,7 +51,9 @@ class Runs:
     def release(self, execution_id: str) -> bool:
         """Let a held run begin. False where there is none of that id, or nothing new is taken: then it never runs."""
         run = self._runs.get(execution_id)
-        if run is None or run.task.done() or (self._executor.draining and not run.released.is_set()):
+        if run is None:
+            return False
+        if not run.released.is_set() and (run.task.done() or self._executor.draining):
             return False
         run.released.set()
         return True
@@ -92,6 +98,11 @@ class _Run:
         self.task = asyncio.create_task(self._run())
         # Nobody may be there to see how it ended.
         self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @property
+    def never_ran(self) -> bool:
+        """It was refused before any of its code ran, such as for want of room. Asked for again, it is tried again."""
+        return not self._events and self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
     async def events(self) -> AsyncIterator[runtime_pb2.RunEvent]:
         """All of them from the first one kept, then as they come; raises where the run could not be."""
@@ -141,6 +152,10 @@ class _Run:
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+    def stop_if_held(self) -> None:
+        if not self.released.is_set():
+            self.stop()
 
     def _stop_if_abandoned(self) -> None:
         if not self._watchers:

@@ -10,6 +10,9 @@ HOST = "qntx-host"
 INSTANCE = "qntx-instance"
 """In the initial metadata of a run's answer: which process of the plugin took it, as Capabilities names it."""
 
+SAID = "qntx-error"
+"""In the trailing metadata of a refusal: the plugin itself said so, where otherwise its connection may have broken."""
+
 NAME_CHARACTERS = 16
 
 

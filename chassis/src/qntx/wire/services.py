@@ -6,7 +6,8 @@ types and direction, so nothing is lost by doing without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -52,8 +53,15 @@ def add_service(server: grpc.aio.Server, service: ServiceDescriptor, servicer: o
 class Stub:
     """Callables named as the service's methods: `await stub.Metadata(Empty(), timeout=1)`."""
 
-    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor) -> None:
-        self._methods = {method.name: _callable(channel, service, method) for method in service.methods}
+    def __init__(
+        self, channel: grpc.aio.Channel, service: ServiceDescriptor, metadata: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Each call carries that metadata."""
+        self._methods = {
+            method.name: partial(call, metadata=metadata) if metadata else call
+            for method in service.methods
+            for call in [_callable(channel, service, method)]
+        }
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -20,9 +20,20 @@ from qntx.host.plugins.manager import Manager
 from qntx.host.plugins.memory import measured
 from qntx.host.plugins.output import Output
 from qntx.host.plugins.registry import Plugin, Registry, State
+from qntx.host.plugins.replica import ReplicaState
 from qntx.protocol import domain_pb2
 
 EVENT_STREAM = "text/event-stream"
+
+
+class ReplicaInfo(BaseModel):
+    """One process of a plugin that this host did not start."""
+
+    address: str
+    state: ReplicaState
+    healthy: bool
+    message: str = Field(description="Why it is in this state; while it runs, what its Health says.")
+    version: str
 
 
 class PluginInfo(BaseModel):
@@ -42,6 +53,8 @@ class PluginInfo(BaseModel):
     pid: int = Field(description="Its process; 0 where it has none.")
     restarts: int = Field(description="How often it was started again since the host started.")
     python_provider: bool
+    address: str = Field(description="Where it was attached; empty where this host started it.")
+    replicas: list[ReplicaInfo] = Field(description="Its processes, where it was attached.")
 
 
 class PluginList(BaseModel):
@@ -137,7 +150,7 @@ def router(registry: Registry, manager: Manager, configuring: Configuring) -> AP
 
     @routes.post("/{name}/restart", status_code=202)
     async def restart(name: str) -> Restarting:
-        """Stop it and start it anew. Answers at once; the plugin's state tells how it goes."""
+        """Stop it and start it anew, unless it was attached. Answers at once; the plugin's state tells how it goes."""
         manager.restart(name)
         return Restarting(name=name, state=State.RESTARTING)
 
@@ -172,6 +185,17 @@ def _info(plugin: Plugin) -> PluginInfo:
         pid=plugin.pid,
         restarts=plugin.restarts,
         python_provider=plugin.announced is not None and plugin.announced.python_provider,
+        address=plugin.address,
+        replicas=[
+            ReplicaInfo(
+                address=str(replica.address),
+                state=replica.state,
+                healthy=replica.healthy,
+                message=replica.message,
+                version=replica.metadata.version,
+            )
+            for replica in plugin.replicas
+        ],
     )
 
 

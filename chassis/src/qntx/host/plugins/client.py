@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -11,6 +11,7 @@ import grpc.aio
 
 from qntx.errors import Busy, ChassisError, NotFound, PluginUnavailable, Refused
 from qntx.protocol import domain_pb2, python_pb2, runtime_pb2
+from qntx.wire import caller
 from qntx.wire.services import MESSAGE_OPTIONS, Stub
 
 OPTIONS = (
@@ -38,15 +39,25 @@ EMPTY = domain_pb2.Empty()
 class PluginClient:
     """The calls a host makes on a plugin. Failures are raised as our errors."""
 
-    def __init__(self, name: str, address: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        channel: grpc.aio.Channel | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """`address` is for people where there is a channel. `metadata` goes with each call."""
         self.name = name
         self.address = address
         self.streams = False
         """Whether it offers PythonRuntime: streamed output, cancel, sessions. Known after `initialize`."""
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._domain = Stub(self._channel, domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"])
-        self._python = Stub(self._channel, python_pb2.DESCRIPTOR.services_by_name["PythonService"])
-        self._runtime = Stub(self._channel, runtime_pb2.DESCRIPTOR.services_by_name["PythonRuntime"])
+        self.instance = ""
+        """The process that answers, where it gives itself a name. Known after `initialize`."""
+        self._metadata = tuple(metadata)
+        self._channel = channel or grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._domain = Stub(self._channel, domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"], metadata)
+        self._python = Stub(self._channel, python_pb2.DESCRIPTOR.services_by_name["PythonService"], metadata)
+        self._runtime = Stub(self._channel, runtime_pb2.DESCRIPTOR.services_by_name["PythonRuntime"], metadata)
 
     async def metadata(self, timeout_seconds: float) -> domain_pb2.MetadataResponse:
         """Who it says it is. Raises PluginUnavailable where it does not answer in time, or is somebody else."""
@@ -62,7 +73,9 @@ class PluginClient:
         call: Awaitable[domain_pb2.InitializeResponse]
         call = self._domain.Initialize(request, timeout=INITIALIZE_TIMEOUT_SECONDS)
         answer = await self._call(call)
-        self.streams = answer.python_provider and await self.capabilities() is not None
+        capabilities = await self.capabilities() if answer.python_provider else None
+        self.streams = capabilities is not None
+        self.instance = capabilities.instance if capabilities is not None else ""
         return answer
 
     async def health(self) -> domain_pb2.HealthResponse:
@@ -83,7 +96,7 @@ class PluginClient:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return []
-            raise _translated(self.name, error) from error
+            raise translated(self.name, error) from error
 
     async def handle_http(self, request: domain_pb2.HTTPRequest) -> domain_pb2.HTTPResponse:
         call: Awaitable[domain_pb2.HTTPResponse] = self._domain.HandleHTTP(request)
@@ -98,7 +111,13 @@ class PluginClient:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return None
-            raise _translated(self.name, error) from error
+            raise translated(self.name, error) from error
+
+    def websocket(
+        self, sent: AsyncIterator[domain_pb2.WebSocketMessage], query: Sequence[tuple[str, str]]
+    ) -> AsyncGenerator[domain_pb2.WebSocketMessage, None]:
+        """A browser's connection: what it sends, and what it is sent. What its address asked for goes as metadata."""
+        return self._events(self._domain.HandleWebSocket(sent, metadata=(*self._metadata, *query)))
 
     async def execute(
         self, request: python_pb2.PythonExecuteRequest, timeout_seconds: float | None
@@ -125,15 +144,32 @@ class PluginClient:
         answer = await self._call(self._runtime.Cancel(request, timeout=CALL_TIMEOUT_SECONDS))
         return bool(answer.cancelled)
 
-    async def close(self) -> None:
-        await self._channel.close(None)
+    async def begin(self, execution_id: str) -> bool:
+        """Let a run begin that was asked for with `hold`. False: it never will."""
+        request = runtime_pb2.BeginRequest(execution_id=execution_id)
+        answer = await self._call(self._runtime.Begin(request, timeout=CALL_TIMEOUT_SECONDS))
+        return bool(answer.begun)
 
-    async def _events(self, stream: Any) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
+    def attach(self, execution_id: str) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
+        """The events of a run that is under way or just over, from the first one kept."""
+        return self._events(self._runtime.Attach(runtime_pb2.AttachRequest(execution_id=execution_id)))
+
+    async def has_session(self, session_id: str, principal: str) -> bool:
+        """Whether it keeps the variables of that session."""
+        request = runtime_pb2.ListSessionsRequest(principal=principal)
+        answer = await self._call(self._runtime.ListSessions(request, timeout=CALL_TIMEOUT_SECONDS))
+        return any(session.session_id == session_id for session in answer.sessions)
+
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Calls under way may take that long to end."""
+        await self._channel.close(grace_seconds)
+
+    async def _events(self, stream: Any) -> AsyncGenerator[Any, None]:
         try:
             async for event in stream:
                 yield event
         except grpc.aio.AioRpcError as error:
-            raise _translated(self.name, error) from error
+            raise translated(self.name, error) from error
         finally:
             stream.cancel()
 
@@ -141,7 +177,7 @@ class PluginClient:
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise _translated(self.name, error) from error
+            raise translated(self.name, error) from error
 
     async def _first_metadata(self, timeout_seconds: float) -> domain_pb2.MetadataResponse:
         latest = "no answer"
@@ -152,6 +188,10 @@ class PluginClient:
                     try:
                         return await call
                     except grpc.aio.AioRpcError as error:
+                        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                            raise PluginUnavailable(
+                                f"{self.address} turns this host away: {error.details()}"
+                            ) from error
                         latest = error.details() or error.code().name
                     await asyncio.sleep(RETRY_SECONDS)
         except TimeoutError:
@@ -172,10 +212,19 @@ ERRORS: Mapping[grpc.StatusCode, type[ChassisError]] = {
 }
 
 
-def _translated(name: str, error: grpc.aio.AioRpcError) -> ChassisError:
+def is_said(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the plugin itself refused; otherwise the connection to it may have broken."""
+    trailing: Any = error.trailing_metadata() or ()
+    return any(key == caller.SAID for key, _ in trailing)
+
+
+def translated(name: str, error: grpc.aio.AioRpcError) -> ChassisError:
+    """One of our errors, for one of gRPC's."""
     reason = error.details() or error.code().name
     if error.code() in ERRORS:
         return ERRORS[error.code()](reason)
+    if is_said(error):
+        return PluginUnavailable(f"plugin {name!r}: {reason}")
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return PluginUnavailable(f"plugin {name!r} is unavailable, restarting: the connection to it broke ({reason})")
     return PluginUnavailable(f"plugin {name!r} failed: {reason}")

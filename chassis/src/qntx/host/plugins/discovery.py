@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -50,16 +50,17 @@ def search_paths(section: PluginSection, home: Home, folder: Path) -> tuple[Path
     return (home.plugins, folder / "qntx-plugins")
 
 
-def discover(section: PluginSection, paths: Sequence[Path]) -> list[Installed]:
-    """The plugins that are enabled; without a list, all whose launcher is found. Raises InvalidConfig for bad names."""
+def discover(section: PluginSection, paths: Sequence[Path], attached: Collection[str] = ()) -> list[Installed]:
+    """The plugins that are to be started: those enabled; without a list, all whose launcher is found; never those that
+    are attached. Raises InvalidConfig for bad names, of those too."""
     names = section.enabled if section.enabled is not None else sorted(set(_launchers(paths)))
-    for name in names:
+    for name in (*names, *attached):
         _check(name)
-    for shorter, longer in permutations(names, 2):
+    for shorter, longer in permutations(dict.fromkeys((*names, *attached)), 2):
         if longer.startswith(f"{shorter}-"):
             # QNTX deletes watchers by the prefix "NAME-": python's restart would take python-bio's with it.
             raise InvalidConfig("plugin.enabled", f"{longer!r} starts with the name of {shorter!r}: rename one of them")
-    return [Installed(name, find(name, paths), tuple(paths)) for name in dict.fromkeys(names)]
+    return [Installed(name, find(name, paths), tuple(paths)) for name in dict.fromkeys(names) if name not in attached]
 
 
 def find(name: str, paths: Iterable[Path]) -> Path | None:

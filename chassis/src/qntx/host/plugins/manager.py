@@ -1,19 +1,22 @@
-"""Starts every plugin at once, and sees that none is left when the host stops."""
+"""Starts every plugin at once, or attaches it, and sees that none that was started is left when the host stops."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from qntx.host.config import PluginSection
 from qntx.host.home import Home
+from qntx.host.plugins.attachment import Attachment
 from qntx.host.plugins.discovery import Installed
+from qntx.host.plugins.introducing import Introduction
 from qntx.host.plugins.output import Output
 from qntx.host.plugins.registry import Plugin, Registry
+from qntx.host.plugins.remote import Remote
 from qntx.host.plugins.supervisor import Supervisor
-from qntx.protocol import domain_pb2
 
 
 class Manager:
@@ -22,13 +25,17 @@ class Manager:
     def __init__(
         self,
         installed: Sequence[Installed],
+        attached: Mapping[str, Remote],
         registry: Registry,
         home: Home,
-        request: Callable[[str], domain_pb2.InitializeRequest],
+        introduction: Introduction,
         section: PluginSection,
     ) -> None:
-        self._supervisors: Mapping[str, Supervisor] = {
-            one.name: self._supervisor(one, registry, home, request, section) for one in installed
+        self._supervisors: Mapping[str, Supervisor | Attachment] = {
+            one.name: self._supervisor(one, registry, home, introduction, section) for one in installed
+        } | {
+            name: self._attachment(name, remote, registry, home, introduction, section)
+            for name, remote in attached.items()
         }
         self._registry = registry
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,10 +74,25 @@ class Manager:
         installed: Installed,
         registry: Registry,
         home: Home,
-        request: Callable[[str], domain_pb2.InitializeRequest],
+        introduction: Introduction,
         section: PluginSection,
     ) -> Supervisor:
-        name = installed.name
+        plugin = self._plugin(installed.name, registry, home)
+        return Supervisor(plugin, installed, registry, lambda: introduction.request(installed.name, None), section)
+
+    def _attachment(
+        self,
+        name: str,
+        remote: Remote,
+        registry: Registry,
+        home: Home,
+        introduction: Introduction,
+        section: PluginSection,
+    ) -> Attachment:
+        plugin = self._plugin(name, registry, home)
+        return Attachment(plugin, remote, registry, partial(introduction.request, name), introduction.host, section)
+
+    def _plugin(self, name: str, registry: Registry, home: Home) -> Plugin:
         plugin = Plugin(name, Output(name, home.logs / f"{name}.log"))
         registry.add(plugin)
-        return Supervisor(plugin, installed, registry, lambda: request(name), section)
+        return plugin

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from qntx.errors import NotFound, PluginUnavailable
 from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.output import Output
+from qntx.host.plugins.replica import Replica
 from qntx.model.nearest import meant
 from qntx.protocol import domain_pb2
 
@@ -34,6 +35,10 @@ class Plugin:
     message: str = ""
     """Why it is in this state; while it runs, what its Health says."""
     client: PluginClient | None = None
+    address: str = ""
+    """Where it is, if this host did not start it; as the configuration says it."""
+    replicas: Sequence[Replica] = ()
+    """Its processes, if this host did not start it."""
     pid: int = 0
     restarts: int = 0
     healthy: bool = False

@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qntx.errors import InvalidConfig
+from qntx.model.attached import HOSTS_KEYS
 
 
 def flattened(plugin: str, section: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
     """Nested keys joined by dots, values as the QNTX core writes them, `env:NAME` replaced by that variable.
 
-    Keys that start with `_` and empty values are left out. Raises InvalidConfig for a reference that leads nowhere.
+    Keys that start with `_`, those that are the host's own and empty values are left out. Raises InvalidConfig for a
+    reference that leads nowhere.
     """
     settings = {}
     for key, value in _leaves(section):
         text = _text(value)
-        if key.split(".")[-1].startswith("_") or not text:
+        if key in HOSTS_KEYS or key.split(".")[-1].startswith("_") or not text:
             continue
-        settings[key] = _resolved(plugin, key, text, environment)
+        settings[key] = resolved(plugin, key, text, environment)
     return settings
 
 
@@ -48,7 +50,8 @@ def _text(value: Any) -> str:
             return json.dumps(value, default=str)
 
 
-def _resolved(plugin: str, key: str, text: str, environment: Mapping[str, str]) -> str:
+def resolved(plugin: str, key: str, text: str, environment: Mapping[str, str]) -> str:
+    """The text, or the variable that it refers to."""
     where = f"{plugin}.{key}"
     if text.startswith("ssm://"):
         raise InvalidConfig(where, "failed to resolve the reference: ssm:// is not available here; use env:NAME")
