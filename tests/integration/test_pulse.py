@@ -14,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from qntx.db.postgres_database import Database
 from qntx.errors import InvalidRequest, NotFound, Unavailable
 from qntx.host.pulse.api import JobFilter, Report
+from qntx.host.pulse.backend import Backend
+from qntx.host.pulse.postgres import PostgresBackend
 from qntx.host.pulse.pulse import Pulse
+from qntx.host.pulse.sessions import HostSession
 from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.model.job import ENDED, Job, JobDraft, JobOutcome, JobState, LogLine, Retry
 from qntx.model.schedule import ScheduleDraft, ScheduleState
@@ -58,9 +62,23 @@ async def handlers() -> Handlers:
     return Handlers(echo=echo, fail=fail, sleep=sleep)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[[str], Backend]]:
+    """Makes the one kind and the other."""
+    if request.param == "sqlite":
+        yield partial(SQLiteBackend, tmp_path)
+        return
+    async with Database(request.getfixturevalue("postgres_url")) as database:
+        yield partial(shared, database)
+
+
+def shared(database: Database, executor: str) -> PostgresBackend:
+    return PostgresBackend(database, executor, HostSession(database.url, executor), ("python", "bio"))
+
+
 @pytest.fixture
-async def pulse(tmp_path: Path, handlers: Handlers) -> AsyncIterator[Pulse]:
-    async with Pulse(partial(SQLiteBackend, tmp_path), handlers, running_max=2) as pulse:
+async def pulse(backend: Callable[[str], Backend], handlers: Handlers) -> AsyncIterator[Pulse]:
+    async with Pulse(backend, handlers, running_max=2) as pulse:
         yield pulse
 
 

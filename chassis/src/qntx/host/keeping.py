@@ -31,8 +31,14 @@ class WatcherStorage(Protocol):
     async def cursor(self) -> int | None:
         """The last position whose attestation was matched; None before the first."""
 
-    async def enqueue(self, firings: Sequence[Firing], cursor: int) -> None:
-        """Keep what is to run and how far the matching is, both or neither."""
+    async def version(self) -> int:
+        """Counted up by every change of a watcher, by whichever host. Read it before `watchers`."""
+
+    async def enqueue(self, firings: Sequence[Firing], cursor: int, *, version: int | None = None) -> None:
+        """Keep what is to run and how far the matching is, both or neither.
+
+        Raises Stale where the firings were found with another `version` of the watchers than the present one.
+        """
 
     async def waiting(self) -> list[str]:
         """The watchers for which something waits."""

@@ -26,6 +26,10 @@ class Rows(Protocol):
     """A connection, whatever the database: statements mark values by `?`."""
 
     @property
+    def schema(self) -> str:
+        """What comes before a table's name."""
+
+    @property
     def held(self) -> str:
         """What a SELECT ends in so that nobody else changes its rows until the transaction is over."""
 

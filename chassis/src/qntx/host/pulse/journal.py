@@ -156,7 +156,7 @@ class Journal:
 
         def work(rows: Rows) -> int:
             old = tables.ended_before(rows, before_ms, limit)
-            rows.executemany("DELETE FROM job WHERE id = ?", [(job_id,) for job_id in old])
+            tables.forget(rows, old)
             return len(old)
 
         return await self._backend.write(work)

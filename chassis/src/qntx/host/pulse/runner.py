@@ -236,7 +236,8 @@ class _Notebook:
             await self._journal.report(self._job, lines, progress)
         except Unavailable:
             self._lines[:0] = lines
-            self._progress = self._progress or progress
+            if self._progress is None:
+                self._progress = progress
             raise
         if progress is not None:
             current, total, message = progress

@@ -79,11 +79,26 @@ class ScheduleDesk:
         for draft in declared:
             known = kept.pop(draft.handler_name, None)
             if known is None:
-                await self.create(replace(draft, declared_by=plugin))
+                await self._declare(replace(draft, declared_by=plugin))
             elif known.interval_seconds != draft.interval_seconds:
                 await self.set_interval(known.id, draft.interval_seconds)
         for schedule in kept.values():
             await self.set_state(schedule.id, ScheduleState.DELETED)
+
+    async def _declare(self, draft: ScheduleDraft) -> None:
+        """Unless another host, whose plugin declares the same, has just done so."""
+        due.check(draft.interval_seconds, draft.cron)
+        schedule = self._schedule(draft)
+
+        def work(rows: Rows) -> None:
+            rows.alone(f"schedules of {schedule.declared_by}")
+            for kept in tables.schedules(rows):
+                same = kept.declared_by == schedule.declared_by and kept.handler_name == schedule.handler_name
+                if same and kept.state is not ScheduleState.DELETED:
+                    return
+            tables.insert_schedule(rows, schedule)
+
+        await self._backend.write(work)
 
     async def tick(self) -> None:
         """Fire what is due: once each, however many ticks were missed, and however many hosts look.
@@ -116,13 +131,7 @@ class ScheduleDesk:
     async def _move_on(self, schedule: Schedule, next_run_at_ms: int) -> None:
         """This tick is over, unless another host has said so, or the schedule was changed."""
 
-        def work(rows: Rows) -> None:
-            rows.execute(
-                "UPDATE schedule SET next_run_at_ms = ? WHERE id = ? AND next_run_at_ms = ? AND state = 'active'",
-                (next_run_at_ms, schedule.id, schedule.next_run_at_ms),
-            )
-
-        await self._backend.write(work)
+        await self._backend.write(lambda rows: tables.move_schedule_on(rows, schedule, next_run_at_ms))
 
     async def _change(self, schedule: Schedule, changes: dict[str, object]) -> Schedule:
         def work(rows: Rows) -> Schedule | None:

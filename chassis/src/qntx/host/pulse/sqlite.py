@@ -30,6 +30,7 @@ T = TypeVar("T")
 class SQLiteRows:
     """Implements Rows. There is one writer, so whoever writes is alone."""
 
+    schema = "main."
     held = ""
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -76,30 +76,32 @@ def insert_job(rows: Rows, job: Job) -> None:
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
         *(job.plugin_version, _grants(job)),
     )
-    rows.execute(f"INSERT INTO job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
+    rows.execute(f"INSERT INTO {rows.schema}job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
 
 def job(rows: Rows, job_id: str) -> Job | None:
-    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()
+    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else _job(row)
 
 
 def held_job(rows: Rows, job_id: str) -> Job | None:
     """The same for whoever is about to change it."""
-    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM job WHERE id = ?{rows.held}", (job_id,)).fetchone()
+    row = rows.execute(f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE id = ?{rows.held}", (job_id,)).fetchone()
     return None if row is None else _job(row)
 
 
 def standing(rows: Rows, job_ids: Collection[str]) -> dict[str, tuple[int, JobState]]:
     """The generation and state of those of them that there are."""
-    found = rows.execute(f"SELECT id, generation, state FROM job WHERE id IN ({_marks(len(job_ids))})", [*job_ids])
+    found = rows.execute(
+        f"SELECT id, generation, state FROM {rows.schema}job WHERE id IN ({_marks(len(job_ids))})", [*job_ids]
+    )
     return {row[0]: (row[1], JobState(row[2])) for row in found}
 
 
 def active_job(rows: Rows, new: Job) -> Job | None:
     """The job that is this work already. One with other grants is not: a script can name any source."""
     row = rows.execute(
-        f"SELECT {JOB_COLUMNS} FROM job WHERE source = ? AND handler_name = ? AND grants_json = ? "
+        f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE source = ? AND handler_name = ? AND grants_json = ? "
         "AND state IN ('queued', 'running', 'paused') ORDER BY created_at_ms LIMIT 1",
         (new.source, new.handler_name, _grants(new)),
     ).fetchone()
@@ -110,7 +112,7 @@ def jobs(rows: Rows, wanted: JobFilter, limit: int, offset: int) -> list[Job]:
     conditions, values = _conditions(wanted)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     found = rows.execute(
-        f"SELECT {JOB_COLUMNS} FROM job {where} ORDER BY created_at_ms DESC, rowid DESC LIMIT ? OFFSET ?",
+        f"SELECT {JOB_COLUMNS} FROM {rows.schema}job {where} ORDER BY created_at_ms DESC, rowid DESC LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
     return [_job(row) for row in found]
@@ -119,7 +121,7 @@ def jobs(rows: Rows, wanted: JobFilter, limit: int, offset: int) -> list[Job]:
 def undelivered(rows: Rows, limit: int) -> list[Job]:
     """Queued jobs that the queue may never have heard of."""
     found = rows.execute(
-        f"SELECT {JOB_COLUMNS} FROM job WHERE state = 'queued' AND delivered < generation "
+        f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE state = 'queued' AND delivered < generation "
         "ORDER BY created_at_ms LIMIT ?",
         (limit,),
     )
@@ -128,31 +130,37 @@ def undelivered(rows: Rows, limit: int) -> list[Job]:
 
 def ended_before(rows: Rows, before_ms: int, limit: int) -> list[str]:
     found = rows.execute(
-        "SELECT id FROM job WHERE state IN ('completed', 'failed', 'cancelled') AND ended_at_ms < ? LIMIT ?",
+        f"SELECT id FROM {rows.schema}job "
+        "WHERE state IN ('completed', 'failed', 'cancelled') AND ended_at_ms < ? LIMIT ?",
         (before_ms, limit),
     )
     return [row[0] for row in found]
 
 
+def forget(rows: Rows, job_ids: list[str]) -> None:
+    rows.executemany(f"DELETE FROM {rows.schema}job WHERE id = ?", [(job_id,) for job_id in job_ids])
+
+
 def counts(rows: Rows) -> dict[str, int]:
-    return dict(rows.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
+    return dict(rows.execute(f"SELECT state, count(*) FROM {rows.schema}job GROUP BY state").fetchall())
 
 
 def change(rows: Rows, job_id: str, **columns: Any) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
-    rows.execute(f"UPDATE job SET {names} WHERE id = ?", (*columns.values(), job_id))
+    rows.execute(f"UPDATE {rows.schema}job SET {names} WHERE id = ?", (*columns.values(), job_id))
 
 
 def insert_lines(rows: Rows, job_id: str, lines: tuple[LogLine, ...]) -> None:
     rows.executemany(
-        "INSERT INTO job_line (job_id, timestamp_ms, level, message, stage, metadata_json) VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO {rows.schema}job_line (job_id, timestamp_ms, level, message, stage, metadata_json) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         [(job_id, line.timestamp_ms, line.level, line.message, line.stage, line.metadata_json) for line in lines],
     )
 
 
 def lines(rows: Rows, job_id: str, after: int, limit: int) -> list[tuple[int, LogLine]]:
     found = rows.execute(
-        "SELECT number, timestamp_ms, level, message, stage, metadata_json FROM job_line "
+        f"SELECT number, timestamp_ms, level, message, stage, metadata_json FROM {rows.schema}job_line "
         "WHERE job_id = ? AND number > ? ORDER BY number LIMIT ?",
         (job_id, after, limit),
     )
@@ -166,22 +174,22 @@ def insert_schedule(rows: Rows, schedule: Schedule) -> None:
         *(schedule.next_run_at_ms, schedule.created_at_ms, schedule.updated_at_ms, schedule.last_run_at_ms),
         schedule.last_job_id,
     )
-    rows.execute(f"INSERT INTO schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
+    rows.execute(f"INSERT INTO {rows.schema}schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
 
 def schedule(rows: Rows, schedule_id: str) -> Schedule | None:
-    row = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE id = ?", (schedule_id,)).fetchone()
+    row = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM {rows.schema}schedule WHERE id = ?", (schedule_id,)).fetchone()
     return None if row is None else _schedule(row)
 
 
 def schedules(rows: Rows) -> list[Schedule]:
-    found = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM schedule ORDER BY created_at_ms, rowid")
+    found = rows.execute(f"SELECT {SCHEDULE_COLUMNS} FROM {rows.schema}schedule ORDER BY created_at_ms, rowid")
     return [_schedule(row) for row in found]
 
 
 def schedules_due(rows: Rows, now_ms: int) -> list[Schedule]:
     found = rows.execute(
-        f"SELECT {SCHEDULE_COLUMNS} FROM schedule WHERE state = 'active' AND next_run_at_ms <= ? "
+        f"SELECT {SCHEDULE_COLUMNS} FROM {rows.schema}schedule WHERE state = 'active' AND next_run_at_ms <= ? "
         "ORDER BY next_run_at_ms",
         (now_ms,),
     )
@@ -190,7 +198,15 @@ def schedules_due(rows: Rows, now_ms: int) -> list[Schedule]:
 
 def change_schedule(rows: Rows, schedule_id: str, **columns: Any) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
-    rows.execute(f"UPDATE schedule SET {names} WHERE id = ?", (*columns.values(), schedule_id))
+    rows.execute(f"UPDATE {rows.schema}schedule SET {names} WHERE id = ?", (*columns.values(), schedule_id))
+
+
+def move_schedule_on(rows: Rows, seen: Schedule, next_run_at_ms: int) -> None:
+    """Unless it is not at that tick any more."""
+    rows.execute(
+        f"UPDATE {rows.schema}schedule SET next_run_at_ms = ? WHERE id = ? AND next_run_at_ms = ? AND state = 'active'",
+        (next_run_at_ms, seen.id, seen.next_run_at_ms),
+    )
 
 
 def _conditions(wanted: JobFilter) -> tuple[list[str], list[Any]]:

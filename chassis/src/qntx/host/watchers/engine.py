@@ -4,6 +4,8 @@ Matching and firing are apart. Matching follows the store by position and keeps,
 found and how far it came; so nothing is missed while the host is down, and nothing is found twice. Each watcher with
 firings to run has a task of its own that runs them one at a time: a slow one, or one whose plugin is away, delays no
 other. A firing is forgotten only after it ran, so it runs at least once; a host killed between the two runs it again.
+
+Hosts that share a database share the cursor and the firings: `turns` says which of them does what.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ import structlog
 
 from qntx.errors import Busy, ChassisError, InvalidRequest, NotFound, Unavailable
 from qntx.host.events import Hub
+from qntx.host.keeping import WatcherStorage
 from qntx.host.store.base import AttestationStore
 from qntx.host.watchers.dispatch import Dispatcher, Firing, Ran
+from qntx.host.watchers.known import Known
 from qntx.host.watchers.lineage import DEPTH_MAX, Lineage
-from qntx.host.watchers.matching import Index
 from qntx.host.watchers.rate import RETRY_SECONDS, earliest_ms, retry_delay_seconds
-from qntx.host.watchers.storage import Fired, WatcherStore
+from qntx.host.watchers.storage import Fired, Stale
+from qntx.host.watchers.turns import EVALUATING, Alone, Turns
 from qntx.model.attestation import Attestation
 from qntx.model.nearest import meant
 from qntx.model.watcher import Tally, Watcher, check
@@ -33,6 +37,13 @@ from qntx.model.watcher import Tally, Watcher, check
 BATCH = 1000
 MISSING_SECONDS = 1.0
 """How often to look whether what an action waits for has come."""
+
+ELECTION_SECONDS = 1.0  # between looks whether it is this host's turn by now
+PATIENCE_MS = 3000
+"""How long a firing is left to the host that evaluates, before another one takes it."""
+
+NEWS_SECONDS = 0.2
+"""News that come closer together are taken up together."""
 
 log = structlog.get_logger("qntx.host.watchers")
 
@@ -47,12 +58,13 @@ class Engine:
     def __init__(
         self,
         store: AttestationStore,
-        kept: WatcherStore,
+        kept: WatcherStorage,
         dispatcher: Dispatcher,
         hub: Hub,
         *,
         now_ms: Callable[[], int] = _now_ms,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        turns: Turns | None = None,
     ) -> None:
         self._store = store
         self._kept = kept
@@ -60,8 +72,9 @@ class Engine:
         self._hub = hub
         self._now_ms = now_ms
         self._retry_seconds = retry_seconds
-        self._watchers: dict[str, Watcher] = {}
-        self._index: Index | None = None
+        self._turns = turns or Alone()
+        self._known = Known(kept)
+        self._news = asyncio.Event()
         self._lineage = Lineage()
         self._workers: dict[str, _Worker] = {}
         self._started_ms: dict[str, int] = {}
@@ -70,14 +83,12 @@ class Engine:
         self._closed = False
 
     async def __aenter__(self) -> Self:
-        self._watchers = {watcher.id: watcher for watcher in await self._kept.watchers()}
-        cursor = await self._kept.cursor()
-        if cursor is None:
-            cursor = await self._store.position()
-            await self._kept.enqueue((), cursor)
-        for watcher_id in await self._kept.waiting():
-            self._wake(watcher_id)
-        self._start(self._follow(cursor), "watchers")
+        await self._known.load()
+        if await self._kept.cursor() is None:
+            await self._kept.enqueue((), await self._store.position())
+        await self._wake_waiting()
+        self._start(self._evaluate(), "watchers")
+        self._start(self._hear(), "other hosts' watchers")
         return self
 
     async def __aexit__(
@@ -94,13 +105,13 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def watchers(self) -> list[Watcher]:
-        return list(self._watchers.values())
+        return list(self._known.by_id.values())
 
     def get(self, watcher_id: str) -> Watcher:
         try:
-            return self._watchers[watcher_id]
+            return self._known.by_id[watcher_id]
         except KeyError:
-            raise NotFound(f"no watcher has the id {watcher_id!r}; {meant(watcher_id, self._watchers)}") from None
+            raise NotFound(f"no watcher has the id {watcher_id!r}; {meant(watcher_id, self._known.by_id)}") from None
 
     def waits_for(self, watcher_id: str) -> str:
         """What the next firing of that watcher waits for, beside its turn; empty where for nothing."""
@@ -116,17 +127,20 @@ class Engine:
 
     async def create(self, watcher: Watcher) -> Watcher:
         """It fires for what arrives from now on."""
-        if watcher.id in self._watchers:
+        await self._known.catch_up()
+        if watcher.id in self._known.by_id:
             raise InvalidRequest("id", f"{watcher.id!r} is taken; change that watcher, or choose another id")
         return await self._save(watcher)
 
     async def change(self, watcher: Watcher) -> Watcher:
         """Under the same id. What waits for it stays; what it did stays counted."""
+        await self._known.catch_up()
         self.get(watcher.id)
         return await self._save(watcher)
 
     async def delete(self, watcher_id: str) -> None:
         """With all that waits for it."""
+        await self._known.catch_up()
         self.get(watcher_id)
         await self._forget([watcher_id])
 
@@ -135,11 +149,12 @@ class Engine:
 
         One that was there before goes on from where it was: what arrived while the plugin was away still fires it.
         """
+        await self._known.catch_up()
         fit = [replace(watcher, plugin=plugin) for watcher in declared if self._may_declare(plugin, watcher)]
         ids = {watcher.id for watcher in fit}
         await self._forget([one.id for one in self.watchers() if one.plugin == plugin and one.id not in ids])
         for watcher in fit:
-            before = self._watchers.get(watcher.id)
+            before = self._known.by_id.get(watcher.id)
             enabled = before.enabled if before else watcher.enabled
             await self._save(replace(watcher, enabled=enabled))
 
@@ -149,7 +164,7 @@ class Engine:
         except InvalidRequest as fault:
             log.warning("declared watcher is not usable", plugin=plugin, watcher=watcher.id, reason=str(fault))
             return False
-        before = self._watchers.get(watcher.id)
+        before = self._known.by_id.get(watcher.id)
         if before is not None and before.plugin != plugin:
             log.warning(
                 "declared watcher's id is taken", plugin=plugin, watcher=watcher.id, by=before.plugin or "a user"
@@ -160,34 +175,60 @@ class Engine:
     async def _save(self, watcher: Watcher) -> Watcher:
         check(watcher)
         now_ms = self._now_ms()
-        before = self._watchers.get(watcher.id)
+        before = self._known.by_id.get(watcher.id)
         saved = replace(
             watcher,
             from_position=before.from_position if before else await self._store.position(),
             created_at_ms=before.created_at_ms if before else now_ms,
             updated_at_ms=now_ms,
         )
-        await self._kept.save([saved])
-        self._watchers[saved.id] = saved
-        self._index = None
+        await self._known.save(saved)
         self._wake(saved.id)
         return saved
 
     async def _forget(self, ids: Sequence[str]) -> None:
         for watcher_id in ids:
-            self._watchers.pop(watcher_id, None)
             self._started_ms.pop(watcher_id, None)
-        self._index = None
-        await self._kept.delete(ids)
+        await self._known.forget(ids)
 
-    async def _follow(self, cursor: int) -> None:
+    async def _hear(self) -> None:
+        """Take up what other hosts have changed, and what waits for a host that can run it."""
+        with self._turns.listen(self._news.set):
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                try:
+                    await self._known.catch_up()
+                    await self._wake_waiting()
+                except Unavailable as error:
+                    log.error("watchers cannot follow other hosts", reason=str(error))
+                await asyncio.sleep(NEWS_SECONDS)
+
+    async def _wake_waiting(self) -> None:
+        for watcher_id in await self._kept.waiting():
+            self._wake(watcher_id)
+
+    async def _evaluate(self) -> None:
         while True:
             try:
-                cursor = await self._match(cursor)
-                await self._store.arrived(cursor)
+                if await self._turns.take(EVALUATING):
+                    await self._follow()
+                else:
+                    await asyncio.sleep(ELECTION_SECONDS)
+            except Stale:
+                await self._known.load()
             except Unavailable as error:
                 log.error("watchers cannot follow the attestations", reason=str(error))
                 await asyncio.sleep(MISSING_SECONDS)
+
+    async def _follow(self) -> None:
+        """Match what arrives, for as long as that is this host's turn."""
+        await self._known.catch_up()
+        await self._wake_waiting()
+        cursor = await self._kept.cursor() or 0
+        while self._turns.holds(EVALUATING):
+            cursor = await self._match(cursor)
+            await self._store.arrived(cursor)
 
     async def _match(self, cursor: int) -> int:
         """Find what the next arrivals fire and keep that; returns how far it came."""
@@ -196,7 +237,8 @@ class Engine:
             return cursor
         firings = [firing for position, claim in arrived for firing in self._fired(position, claim)]
         loops = [firing for firing in firings if firing.depth > DEPTH_MAX]
-        await self._kept.enqueue([firing for firing in firings if firing.depth <= DEPTH_MAX], arrived[-1][0])
+        fit = [firing for firing in firings if firing.depth <= DEPTH_MAX]
+        await self._kept.enqueue(fit, arrived[-1][0], version=self._known.version)
         for firing in loops:
             await self._refuse_loop(firing)
         for watcher_id in {firing.watcher_id for firing in firings}:
@@ -204,9 +246,7 @@ class Engine:
         return arrived[-1][0]
 
     def _fired(self, position: int, claim: Attestation) -> list[Firing]:
-        if self._index is None:
-            self._index = Index(self._watchers.values())
-        fired = [watcher for watcher in self._index.fired(claim) if position > watcher.from_position]
+        fired = self._known.fired(position, claim)
         depth = self._lineage.depth(claim) if fired else 0
         return [Firing(0, watcher.id, position, claim.id, depth=depth) for watcher in fired]
 
@@ -223,7 +263,7 @@ class Engine:
         if self._closed:
             return
         if worker is None:
-            worker = self._workers[watcher_id] = _Worker()
+            worker = self._workers[watcher_id] = _Worker(self._now_ms())
             self._start(self._work(watcher_id, worker), f"watcher {watcher_id}")
         worker.more.set()
 
@@ -240,22 +280,31 @@ class Engine:
     async def _work(self, watcher_id: str, worker: _Worker) -> None:
         """Run what waits for that watcher, one at a time; ends when nothing does."""
         try:
-            while await self._turn(watcher_id, worker):
-                pass
+            while worker.more.is_set():
+                while await self._turn(watcher_id, worker):
+                    pass
+                # Given only when nothing of it runs here, and before another task could begin to.
+                await self._turns.give(watcher_id)
         finally:
             del self._workers[watcher_id]
 
     async def _turn(self, watcher_id: str, worker: _Worker) -> bool:
         """Whether there was anything to do, or may be by now."""
         worker.more.clear()
-        watcher = self._watchers.get(watcher_id)
+        watcher = self._known.by_id.get(watcher_id)
         try:
             firing = await self._kept.next(watcher_id) if watcher and watcher.fires else None
             if watcher is None or firing is None:
                 return worker.more.is_set()
-            seconds = await self._wait_seconds(worker, watcher, firing)
-            if seconds <= 0:
-                await self._fire(watcher, firing)
+            if not self._turns.holds(watcher_id):
+                seconds = await self._apply(worker, watcher)
+            else:
+                seconds = await self._wait_seconds(worker, watcher, firing)
+                if seconds <= 0:
+                    await self._fire(watcher, firing)
+                elif worker.waits_for:
+                    # Another host may have what is missing here.
+                    await self._turns.give(watcher_id)
         except Unavailable as error:
             worker.waits_for, seconds = str(error), MISSING_SECONDS
         if seconds > 0:
@@ -263,6 +312,22 @@ class Engine:
                 # Woken before the time: another firing may be due first.
                 await asyncio.wait_for(worker.more.wait(), seconds)
         return True
+
+    async def _apply(self, worker: _Worker, watcher: Watcher) -> float:
+        """How long until it may be this host's turn to run that watcher; 0 when it is, and all is to be seen anew."""
+        worker.waits_for = await self._dispatcher.missing(watcher)
+        if worker.waits_for:
+            return MISSING_SECONDS
+        patience_ms = 0 if self._turns.holds(EVALUATING) else worker.since_ms + PATIENCE_MS - self._now_ms()
+        if patience_ms > 0:
+            return patience_ms / 1000
+        if not await self._turns.take(watcher.id):
+            return ELECTION_SECONDS
+        tally = (await self._kept.tallies()).get(watcher.id)
+        if tally is not None and tally.last_fired_at_ms:
+            # Where it ran before, it kept to its rate; so it does here.
+            self._started_ms[watcher.id] = max(self._started_ms.get(watcher.id, 0), tally.last_fired_at_ms)
+        return 0.0
 
     async def _wait_seconds(self, worker: _Worker, watcher: Watcher, firing: Firing) -> float:
         """How long it has to wait, as far as is known now; 0 or less when it may run."""
@@ -329,6 +394,7 @@ class Engine:
 class _Worker:
     """The task of one watcher that has firings to run."""
 
-    def __init__(self) -> None:
+    def __init__(self, since_ms: int) -> None:
+        self.since_ms = since_ms
         self.more = asyncio.Event()
         self.waits_for = ""

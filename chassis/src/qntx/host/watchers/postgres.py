@@ -20,7 +20,7 @@ from qntx.db.postgres_database import Database
 from qntx.db.postgres_migrations import migrate
 from qntx.host.store.terms import FIELDS
 from qntx.host.watchers.dispatch import Firing
-from qntx.host.watchers.storage import HISTORY, OUTPUT_CHARACTERS, Fired
+from qntx.host.watchers.storage import HISTORY, OUTPUT_CHARACTERS, Fired, Stale
 from qntx.model.attestation import Filter
 from qntx.model.watcher import Action, Tally, Watcher
 
@@ -107,10 +107,6 @@ _TALLY = """
     fire_count, error_count, last_error, last_fired_at_ms,
     (SELECT count(*) FROM qntx.firing WHERE watcher_id = watcher.id)
 """
-
-
-class Stale(Exception):
-    """The watchers were changed since that version of them; nothing was kept."""
 
 
 class PostgresWatcherStore:

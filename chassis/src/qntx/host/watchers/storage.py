@@ -108,6 +108,10 @@ class Fired:
     output: str
 
 
+class Stale(Exception):
+    """The watchers were changed since that version of them; nothing was kept."""
+
+
 class WatcherStore:
     """An async context manager."""
 
@@ -156,7 +160,11 @@ class WatcherStore:
         position: int | None = rows[0][0] if rows else None
         return position
 
-    async def enqueue(self, firings: Sequence[Firing], cursor: int) -> None:
+    async def version(self) -> int:
+        """The file is one host's: nobody else changes it."""
+        return 0
+
+    async def enqueue(self, firings: Sequence[Firing], cursor: int, *, version: int | None = None) -> None:
         """Keep what is to run and how far the matching is, both or neither."""
         rows = [(one.position, one.attestation_id, one.depth, one.watcher_id) for one in firings]
 
