@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ from qntx.engine.api import Settings
 from qntx.engine.pool import Pool
 from qntx.model.execution import Execution, Result
 from qntx.model.variant import parse
-from qntx.plugin.audit import Audit, Place
+from qntx.plugin.audit import Audit, OnEvent, Place, Recording
 from qntx.plugin.executor import Executor
 from qntx.plugin.metrics import Metrics
 
 RECORDS = int(os.environ.get("CAPSULES_BENCH_RECORDS", "50000"))
 CALLS = 300
 TASKS = 32
-EXECUTIONS = 500
+EXECUTIONS = 1500
 ROUNDS = 5
 OURS, THEIRS = "qntx", "qp-capsule"
 
@@ -122,37 +122,35 @@ async def _recording(folder: Path) -> list[Row]:
     return [row("a run's begin", begins, "µs"), row("a run's finish", ends, "µs")]
 
 
-class _Unrecorded:
-    """An entry, and a trail, that keep nothing: what an execution costs without its record."""
+class _Unrecorded(Recording):
+    """What an execution is recorded with where there is no audit."""
 
-    id = ""
-
-    def begin(self, execution: Execution, environment: Mapping[str, Any]) -> _Unrecorded:
-        return self
-
-    def ended(self, result: Result, calls_home: int) -> None:
+    def __init__(self) -> None:
         pass
 
-    def lost(self, why: str) -> None:
+    def listening(self, on_event: OnEvent | None) -> OnEvent:
+        return on_event or (lambda event: None)
+
+    def ended(self, result: Result) -> Result:
+        return result
+
+    def __exit__(self, *error: object) -> None:
         pass
 
-    async def aclose(self) -> None:
-        pass
 
-
-class _Nowhere(Place):
-    def open(self) -> _Unrecorded:
+class _NoAudit(Audit):
+    async def recording(self, *execution: object) -> Recording:
         return _Unrecorded()
 
 
 async def _executing(folder: Path) -> list[Row]:
-    """One execution with its record and one without, in turns. No gRPC, which would hide some of it."""
+    """One execution with its record and one without any audit, in turns. No gRPC, which would hide some of it."""
     variant = parse("bench", "", "(none)")
-    names = {"an execution without its record": _Nowhere, "an execution": Place}
+    names = {"an execution without its record": _NoAudit, "an execution": Audit}
     subjects = {}
     async with AsyncExitStack() as stack:
-        for name, place in names.items():
-            audit = Audit(variant, place(folder / place.__name__ / "capsules.db"))
+        for name, kind in names.items():
+            audit = kind(variant, Place(folder / kind.__name__ / "capsules.db"))
             executor = Executor(variant, Pool, Metrics(variant.name), audit)
             stack.push_async_callback(executor.aclose)
             executor.configure(Settings(variant.name))

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import grpc
 import grpc.aio
 import pytest
 from tests.conformance.core import Started
-from tests.integration.audit.conftest import DOMAIN, Trail
+from tests.integration.audit.conftest import DOMAIN, PATIENCE_SECONDS, Trail
 
 from qntx.host.home import Home
 from qntx.protocol import domain_pb2, python_pb2, runtime_pb2
@@ -228,7 +229,7 @@ async def test_scripts_may_not_read_where_their_record_is_kept(start: Start, aud
 
 
 def _until(holds: Callable[[], Any]) -> None:
-    for _ in range(300):
-        if holds():
-            return
-    raise AssertionError("it did not happen")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

@@ -71,7 +71,7 @@ class Capsules:
 
     @property
     def intents(self) -> Intents:
-        """What has been started on this machine and has no record yet, in a file for each database."""
+        """What has been started on this machine and has no record yet, in a folder for each database."""
         if self._intents is None:
             self._intents = Intents(_beside(self._storage))
         return self._intents
@@ -127,9 +127,9 @@ def _beside(storage: CapsuleStorageProtocol) -> Path:
     """Each database has its own numbering of runs, so what is not a file is named by its address."""
     file = getattr(storage, "db_path", None)
     if file is not None:
-        return Path(file).with_name(f"{Path(file).name}-intents")
+        return Path(file).with_name(f"{Path(file).name}-runs")
     address = str(getattr(storage, "database_url", f"{type(storage).__name__} {id(storage)}"))
-    return default_db_path().with_name(f"capsules-{hashlib.sha256(address.encode()).hexdigest()[:16]}.db-intents")
+    return default_db_path().with_name(f"capsules-{hashlib.sha256(address.encode()).hexdigest()[:16]}.db-runs")
 
 
 def _wrapper(function: Callable[..., Any]) -> Callable[[Callable[..., Any], Audit], Callable[..., Any]]:

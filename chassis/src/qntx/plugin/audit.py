@@ -43,7 +43,7 @@ class Entry(Protocol):
 class Trail(Protocol):
     """Where records go."""
 
-    def begin(self, execution: Execution, environment: Mapping[str, Any]) -> Entry: ...
+    def begin(self, execution: Execution, environment: Mapping[str, Any], sandbox: str) -> Entry: ...
 
     async def aclose(self) -> None: ...
 
@@ -78,10 +78,15 @@ class Audit:
         self._inventory = Inventory(variant)
         self._place = place or Place.default()
         self._trails: dict[Path, asyncio.Task[Trail]] = {}
+        self._environment: tuple[Mapping[str, Any], str, Mapping[str, Any]] = ({}, "", {})
 
     def move(self, place: Place) -> None:
         """Record there from now on. Runs under way end where they began."""
         self._place = place
+
+    def installed(self) -> None:
+        """What scripts may import has changed; records say so from now on."""
+        self._inventory.changed()
 
     def open(self) -> None:
         """Open the trail, and seal what dead processes left, before the first run asks for it."""
@@ -95,11 +100,7 @@ class Audit:
             trail = await asyncio.shield(self._opening(place))
         except CapsuleError as fault:
             raise _unrecorded(fault) from fault
-        environment = {
-            **self._about,
-            **await self._inventory.now(path),
-            "node": place.node or socket.gethostname(),
-        }
+        environment = self._around(await self._inventory.now(path), place.node)
         return Recording(trail, execution, environment, calls_home)
 
     def describe(self) -> str:
@@ -113,6 +114,14 @@ class Audit:
         for trail in opened:
             if not isinstance(trail, BaseException):
                 await trail.aclose()
+
+    def _around(self, inventory: Mapping[str, Any], node: str) -> Mapping[str, Any]:
+        """What is the same for one run after another, as one and the same mapping."""
+        of, at, environment = self._environment
+        if of is not inventory or at != node:
+            environment = {**self._about, **inventory, "node": node or socket.gethostname()}
+            self._environment = (inventory, node, environment)
+        return environment
 
     def _opening(self, place: Place) -> asyncio.Task[Trail]:
         """The trail there, or its opening; tried again where it failed."""
@@ -168,9 +177,8 @@ class Recording:
         self._entry.lost("stopped: whoever asked for it is gone" if gone else f"{type(error).__name__}: {error}")
 
     def _begin(self, sandbox: str) -> Entry:
-        environment = {**self._environment, "sandbox": sandbox} if sandbox else self._environment
         try:
-            self._entry = self._trail.begin(self._execution, environment)
+            self._entry = self._trail.begin(self._execution, self._environment, sandbox)
         except CapsuleError as fault:
             raise _unrecorded(fault) from fault
         return self._entry

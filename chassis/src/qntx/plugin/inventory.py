@@ -1,6 +1,7 @@
 """What a run could import: which packages, in which versions.
 
-Looked up once, and again when a folder that scripts import from has changed.
+Looked up once, and again when a folder that scripts import from has changed. Whether one has is asked once a second,
+and when somebody who knows says so: a run does not wait for a dozen looks at the disk.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ import asyncio
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qntx.model.variant import Requirement, Variant
 from qntx.plugin import modules
+
+LOOK_SECONDS = 1.0
 
 _Stamp = tuple[tuple[str, int], ...]
 
@@ -25,14 +29,25 @@ class Inventory:
         self._own = frozenset(each.key for each in (*variant.dependencies, *variant.optional))
         self._stamp: _Stamp | None = None
         self._taken: Mapping[str, Any] = {}
+        self._looked: tuple[Sequence[str], float] = ((), 0.0)
 
     async def now(self, path: Sequence[str]) -> Mapping[str, Any]:
         """The variant's own packages by name, and a digest of all that are there."""
+        looked_at, until = self._looked
+        if path != looked_at or time.monotonic() > until:
+            await self._look(path)
+        return self._taken
+
+    def changed(self) -> None:
+        """Something was installed: look again for the next run."""
+        self._looked = ((), 0.0)
+
+    async def _look(self, path: Sequence[str]) -> None:
         stamp = _stamp(path)
         if stamp != self._stamp:
             self._taken = await asyncio.to_thread(self._take, path)
             self._stamp = stamp
-        return self._taken
+        self._looked = (path, time.monotonic() + LOOK_SECONDS)
 
     def _take(self, path: Sequence[str]) -> Mapping[str, Any]:
         versions = {Requirement(each["name"]).key: each["version"] for each in modules.packages(path)}

@@ -1,14 +1,13 @@
 """One thread that does a storage's jobs in order, a batch at a time.
 
 Callers enqueue and wait, or do not; the thread takes whatever has gathered while the last batch was on its way to the
-disk, and that is how a hundred callers share one fsync. A future that is done means committed. A job in no hurry
-waits a little for company, so that whoever left it is answered before the work begins.
+disk, and that is how a hundred callers share one fsync. A future that is done means committed. A writer that is in no
+hurry waits a little for company, so that whoever left the job is answered before the work begins.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -24,13 +23,9 @@ IDLE_SECONDS = 10.0
 """After which the thread ends and the connection closes; the next job starts both again."""
 
 
-COMPANY_SECONDS = 0.02
-
-
 class _Item(NamedTuple):
     job: Any
-    future: Future[Any]
-    hurried: bool
+    future: Future[Any] | None
 
 
 Queue = SimpleQueue[_Item | None]
@@ -40,28 +35,34 @@ class Writer(Generic[Job, Result]):
     """`commit` answers each job of a batch with its result or its exception; raising fails all of them."""
 
     def __init__(
-        self, commit: Callable[[Sequence[Job]], Sequence[Result | Exception]], release: Callable[[], None]
+        self,
+        commit: Callable[[Sequence[Job]], Sequence[Result | Exception]],
+        release: Callable[[], None],
+        *,
+        company_seconds: float = 0.0,
     ) -> None:
         self._commit = commit
         self._release = release
+        self._company_seconds = company_seconds
         self._begin()
         fork.register(self)
 
     def _begin(self) -> None:
         self._queue: Queue = SimpleQueue()
+        self._closing = threading.Event()  # Nobody waits for company any more.
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # Guards _thread, and that what is queued has one.
         self._gate = threading.Lock()  # Held while the connection is in use.
 
-    def submit(self, job: Job, *, hurried: bool = True) -> Future[Result]:
+    def submit(self, job: Job) -> Future[Result]:
         future: Future[Result] = Future()
         future.set_running_or_notify_cancel()
-        with self._lock:
-            self._queue.put(_Item(job, future, hurried))
-            started = self._thread is not None or self._start()
-        if not started:
-            self._handle(_gathered(self._queue, []))
+        self._put(_Item(job, future))
         return future
+
+    def leave(self, job: Job) -> None:
+        """Queue a job that nobody waits for. `commit` sees to whatever becomes of it, and does not raise."""
+        self._put(_Item(job, None))
 
     def close(self) -> None:
         """Do what is queued, end the thread, close the connection. A later job opens everything again."""
@@ -69,7 +70,9 @@ class Writer(Generic[Job, Result]):
             thread, self._thread = self._thread, None
             if thread is not None:
                 self._queue.put(None)
-                self._queue = SimpleQueue()  # What comes after the close is another thread's.
+                self._closing.set()
+                # What comes after the close is another thread's.
+                self._queue, self._closing = SimpleQueue(), threading.Event()
         if thread is None:
             with self._gate:
                 self._release()
@@ -91,9 +94,16 @@ class Writer(Generic[Job, Result]):
     def at_exit(self) -> None:
         self.close()
 
+    def _put(self, item: _Item) -> None:
+        with self._lock:
+            self._queue.put(item)
+            started = self._thread is not None or self._start()
+        if not started:
+            self._handle(_gathered(self._queue, []))
+
     def _start(self) -> bool:
         """False when the interpreter is shutting down and starts no more threads: the caller does the work then."""
-        thread = threading.Thread(target=self._run, args=(self._queue,), name="capsules", daemon=True)
+        thread = threading.Thread(target=self._run, args=(self._queue, self._closing), name="capsules", daemon=True)
         try:
             thread.start()
         except RuntimeError:
@@ -101,8 +111,9 @@ class Writer(Generic[Job, Result]):
         self._thread = thread
         return True
 
-    def _run(self, queue: Queue) -> None:
+    def _run(self, queue: Queue, closing: threading.Event) -> None:
         while True:
+            idle = queue.empty()
             try:
                 first = queue.get(timeout=IDLE_SECONDS)
             except Empty:
@@ -111,7 +122,12 @@ class Writer(Generic[Job, Result]):
                 continue
             if first is None:
                 break
+            if idle and self._company_seconds:
+                closing.wait(self._company_seconds)
             self._handle(_gathered(queue, [first]))
+            if self._company_seconds:
+                # Those who come meanwhile do not even have to wake this thread.
+                closing.wait(self._company_seconds)
         with self._gate:
             self._release()
 
@@ -127,6 +143,8 @@ class Writer(Generic[Job, Result]):
         with self._gate:
             answers = self._answers([item.job for item in batch])
         for item, answer in zip(batch, answers, strict=True):
+            if item.future is None:
+                continue
             if isinstance(answer, Exception):
                 item.future.set_exception(answer)
             else:
@@ -140,17 +158,14 @@ class Writer(Generic[Job, Result]):
 
 
 def _gathered(queue: Queue, batch: list[_Item]) -> list[_Item]:
-    """The batch with what waits now, and what comes while none is in a hurry; a stop behind it is put back."""
-    until = time.monotonic() + COMPANY_SECONDS
-    hurried = not batch or batch[0].hurried
+    """The batch with what waits now; a stop behind it is put back."""
     while len(batch) < BATCH_MAX:
         try:
-            item = queue.get_nowait() if hurried else queue.get(timeout=max(0.0, until - time.monotonic()))
+            item = queue.get_nowait()
         except Empty:
             break
         if item is None:
             queue.put(None)
             break
         batch.append(item)
-        hurried = hurried or item.hurried
     return batch
