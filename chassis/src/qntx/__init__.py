@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qntx.script import context
 from qntx.script.attestations import attest, attest_many, attestations, last
+from qntx.script.compute import dask_client
 from qntx.script.decorators import handler, watch
 from qntx.script.display import display, log, progress
 from qntx.script.fetching import fetch
@@ -35,6 +36,7 @@ __all__ = [
     "attest_many",
     "attestation",
     "attestations",
+    "dask_client",
     "delete_schedule",
     "display",
     "enqueue",

@@ -87,3 +87,30 @@ def test_every_default_can_be_read_back():
     for name, field in fields_of(BIO).items():
         if field.default:
             assert configure(BIO, {name: field.default}).faults == ()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.9:8786", "http://10.0.0.9", "tcp://", "tcp://x:port", "tcp://x:0"])
+def test_what_is_no_scheduler_is_said(text):
+    configured = configure(BIO, {"dask_scheduler": text})
+
+    assert "not such as tcp://10.0.0.9:8786" in configured.faults[0]
+    assert "QNTX_DASK_SCHEDULER" not in configured.settings.environment
+
+
+def test_a_scheduler_opens_its_port_where_there_is_dask_and_none_where_not(tmp_path):
+    (tmp_path / "distributed.py").touch()
+    given = {"dask_scheduler": "tcp://10.0.0.9"}
+
+    plain = parse("plain", "", "plugin.toml")
+    without = configure(plain, given).settings
+    having = configure(plain, {**given, "python_paths": str(tmp_path)}).settings
+    networked = configure(BIO, {**given, "python_paths": str(tmp_path), "network": "true"}).settings
+
+    assert not without.limits.network
+    assert (having.limits.network, having.limits.network_ports) == (True, (8786,))
+    assert networked.limits.network_ports == (*BIO.limits.network_ports, 8786)
+    assert without.environment["QNTX_DASK_SCHEDULER"] == "tcp://10.0.0.9"
+
+
+def test_keys_that_are_for_the_host_are_no_fault():
+    assert configure(BIO, {"address": "10.0.0.5:38701", "token_file": "/run/token"}).faults == ()

@@ -33,12 +33,14 @@ COMMANDS = {
     "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
     "capsule": ("qntx.cli.capsule", "Show, verify, export and prove what ran."),
     "token": ("qntx.cli.token", "Make, list and revoke the tokens that let callers in."),
+    "migrate": ("qntx.cli.migrate", "Move from this machine's files to PostgreSQL."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
     "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
+    "worker": ("qntx.cli.worker", "Run a Dask worker with the packages of a variant."),
 }
 """Each subcommand's module, whose `command` it is, and the line that `qntx --help` shows for it."""
 
-EXTRAS = {"pyarrow": "frames"}
+EXTRAS = {"pyarrow": "frames", "psycopg": "postgres"}
 """What brings a package that the command line itself does without."""
 
 INTERRUPTED = 130

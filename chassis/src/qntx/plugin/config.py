@@ -11,8 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from qntx.engine.api import Settings
 from qntx.engine.overlay import Overlay
@@ -21,8 +23,11 @@ from qntx.model.execution import Limits
 from qntx.model.nearest import meant
 from qntx.model.variant import PORT_MAX, Variant
 from qntx.plugin.audit import Place
+from qntx.script.compute import SCHEDULER_VARIABLE
 
 DEFAULT_MODULES = ("numpy", "pandas", "requests", "json", "os", "sys")
+SCHEDULER_PORT = 8786
+CLUSTER_MODULE = "distributed"
 SANDBOXES = ("full", "landlock", "limits")
 
 IGNORED = frozenset({"args", *HOSTS_KEYS})
@@ -102,6 +107,13 @@ def fields_of(variant: Variant) -> dict[str, Field]:
             "limits",
             pattern="^(full|landlock|limits)$",
         ),
+        "dask_scheduler": Field(
+            "string",
+            "A Dask scheduler, such as tcp://10.0.0.9:8786, that scripts reach by dask_client() where there is "
+            "dask.distributed: its port is added to those they may connect to",
+            _scheduler,
+            pattern="^(tcp|tls)://.+$",
+        ),
         "capsules": Field(
             "string",
             "The audit trail's SQLite file; its key is in `keys` beside it. A host sets it itself",
@@ -148,13 +160,14 @@ def _site(variant: Variant, values: Mapping[str, Any]) -> Path:
 
 def _settings(variant: Variant, values: Mapping[str, Any], overlay: Overlay) -> Settings:
     paths = values.get("python_paths", ())
+    scheduler = values.get("dask_scheduler", "")
     return Settings(
         name=variant.name,
         preload=variant.preload,
-        limits=_limits(variant.limits, values, (*paths, str(overlay.site))),
+        limits=_with_cluster(_limits(variant.limits, values, (*paths, str(overlay.site))), values, overlay),
         running_max=values.get("max_workers", 0),
         queued_max=values.get("max_queued", 256),
-        environment=variant.environment,
+        environment={**variant.environment, **({SCHEDULER_VARIABLE: scheduler} if scheduler else {})},
         paths=(*paths, str(overlay.current.ahead)),
         paths_after=(str(overlay.current.packages),),
         require_sandbox=values.get("require_sandbox", "limits"),
@@ -176,6 +189,16 @@ def _limits(limits: Limits, values: Mapping[str, Any], paths: tuple[str, ...]) -
         subprocess=values.get("subprocess", limits.subprocess),
         readable_paths=tuple(dict.fromkeys((*limits.readable_paths, *paths))),
     )
+
+
+def _with_cluster(limits: Limits, values: Mapping[str, Any], overlay: Overlay) -> Limits:
+    """Scripts that can call the scheduler may: that port, and no other that they could not reach before."""
+    where = [*values.get("python_paths", ()), str(overlay.current.packages), *sys.path]
+    if "dask_scheduler" not in values or PathFinder.find_spec(CLUSTER_MODULE, where) is None:
+        return limits
+    port = urlsplit(values["dask_scheduler"]).port or SCHEDULER_PORT
+    ports = limits.network_ports if limits.network else ()
+    return replace(limits, network=True, network_ports=tuple(dict.fromkeys((*ports, port))))
 
 
 def _between(least: float, most: float) -> Callable[[str], float]:
@@ -216,6 +239,17 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _scheduler(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError("not such as tcp://10.0.0.9:8786")
+    return text
 
 
 def _path(text: str) -> str:

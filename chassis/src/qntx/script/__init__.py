@@ -1,10 +1,11 @@
-"""What a script may call: attestations, handlers, schedules, results."""
+"""What a script may call: attestations, handlers, schedules, results, a cluster."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from qntx.script.attestations import attest, attest_many, attestations, last
+from qntx.script.compute import dask_client
 from qntx.script.context import Context
 from qntx.script.decorators import handler, watch
 from qntx.script.display import display, log, progress
@@ -33,6 +34,7 @@ FUNCTIONS: dict[str, Any] = {
         progress,
         log,
         display,
+        dask_client,
         handler,
         watch,
     )
