@@ -20,7 +20,7 @@ from typing import Any
 from qntx.clients.host import Endpoints, HostClients
 from qntx.engine.api import Engine, Event, Settings
 from qntx.errors import ChassisError, PluginUnavailable
-from qntx.model.execution import Execution, Limits, Result
+from qntx.model.execution import Execution, Limits, Outcome, Result
 from qntx.model.identity import RANDOM_BYTES, asid
 from qntx.model.variant import Variant
 from qntx.plugin.audit import Audit
@@ -130,6 +130,10 @@ class Executor:
                     result = recording.ended(await engine.run(execution, home, recording.listening(on_event)))
         except ChassisError as refusal:
             self.metrics.refused(refusal)
+            raise
+        except asyncio.CancelledError:
+            # Whoever asked has gone away, and nobody is left to be answered.
+            self.metrics.ended(Result(Outcome.CANCELLED))
             raise
         self.metrics.ended(result)
         return result
