@@ -60,13 +60,26 @@ class Trail:
 
 @pytest.fixture
 def audited_home(tmp_path: Path) -> Home:
+    return made(tmp_path / "home")
+
+
+def made(root: Path) -> Home:
     """A home with the plain plugin."""
-    home = Home(tmp_path / "home")
+    home = Home(root)
     home.create()
     launcher = home.plugins / "qntx-python-plugin"
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
     launcher.chmod(0o755)
     return home
+
+
+@pytest.fixture(scope="module")
+def busy_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    """A host that a module's tests share, none of which harms it."""
+    running = RunningHost(made(tmp_path_factory.mktemp("busy") / "home"))
+    running.until_state("python", "running")
+    yield running
+    running.close()
 
 
 @pytest.fixture

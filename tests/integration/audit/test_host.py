@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -77,29 +77,58 @@ def ended(host: RunningHost, job: Any) -> Any:
     return host.until(over)
 
 
-WAYS: dict[str, tuple[Callable[[RunningHost], Any], str]] = {
-    "HTTP": (lambda host: host.execute("1"), "http"),
-    "a stream": (stream, "http"),
-    "an expression": (lambda host: post(host, "/api/python/evaluate", expr="2 ** 10"), "http"),
-    "the plugin's own route": (lambda host: post(host, "/api/python/execute-file", path=_file(host)), "http"),
-    "the command line": (lambda host: qntx(host.home, "run", "-", stdin="1"), "http"),
-    "a job": (job, "job"),
-    "ix": (ix, "job"),
-    "a watcher of code": (python_watcher, "watcher"),
-    "a watcher of a handler": (handler_watcher, "job"),
+class Way(NamedTuple):
+    """One way in, and what its record says of it."""
+
+    ask: Callable[[RunningHost], Any]
+    trigger: str
+    source: str
+    cause: str = "user_request"
+
+
+WAYS = {
+    "HTTP": Way(lambda host: host.execute("1"), "http", "http"),
+    "a glyph of the page": Way(
+        lambda host: post(host, "/api/python/execute", content="1", glyph_id="g-1"), "http", "glyph:g-1"
+    ),
+    "a stream": Way(stream, "http", "http"),
+    "an expression": Way(lambda host: post(host, "/api/python/evaluate", expr="2 ** 10"), "http", "http"),
+    "the plugin's own route": Way(
+        lambda host: post(host, "/api/python/execute-file", path=_file(host)), "http", "http"
+    ),
+    "the command line": Way(lambda host: qntx(host.home, "run", "-", stdin="1"), "cli", "cli"),
+    "the command line's expression": Way(lambda host: qntx(host.home, "eval", "1"), "cli", "cli"),
+    "a job": Way(job, "job", "script:t", "system"),
+    "ix": Way(ix, "job", "script:letters", "system"),
+    "a watcher of code": Way(python_watcher, "watcher", "glyph:watcher:w", "system"),
+    "a watcher of a handler": Way(handler_watcher, "job", "handler:seen", "system"),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_in_leaves_exactly_one_record(start_host: Start, trail: Trail, way: str) -> None:
-    ask, trigger = WAYS[way]
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_in_leaves_exactly_one_record_that_says_who_asked_for_what(busy_host: RunningHost, name: str) -> None:
+    way = WAYS[name]
+    trail = Trail(busy_host.home)
+    before = len(trail.records())
 
-    ask(start_host())
+    way.ask(busy_host)
 
-    [record] = trail.of(1)
+    record = trail.of(before + 1)[-1]
     assert record["outcome"]["status"] == "success"
+    asked = record["trigger"]
+    assert (asked["type"], asked["source"], asked["request"][:7]) == (way.cause, way.source, "sha256:")
     environment = record["context"]["environment"]
-    assert (environment["trigger"], environment["node"][:8]) == (trigger, "did:key:")
+    assert (environment["trigger"], environment["node"][:8]) == (way.trigger, "did:key:")
+
+
+def test_what_a_client_says_it_is_is_recorded_only_where_it_is_known(busy_host: RunningHost) -> None:
+    trail = Trail(busy_host.home)
+    before = len(trail.records())
+
+    answer = busy_host.http.post("/api/python/execute", json={"content": "1"}, headers={"QNTX-Client": "root"})
+
+    assert answer.is_success
+    assert trail.of(before + 1)[-1]["trigger"]["source"] == "http"
 
 
 def test_a_run_without_a_host_has_its_record_and_json_names_it(audited_home: Home, trail: Trail) -> None:

@@ -14,6 +14,7 @@ import httpx
 from qntx.errors import Busy, ChassisError, HostUnavailable, NotFound, NotPermitted, Refused, Unavailable
 from qntx.host import presence
 from qntx.host.home import Home
+from qntx.model.execution import CLIENT_HEADER
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 
@@ -54,7 +55,7 @@ class Client:
     def __init__(self, url: str, *, token: str = "", authority: str = "", pinned: str = "") -> None:
         self.url = url.rstrip("/")
         trusted = _pinned(pinned) if pinned else _trusting(authority) if authority else True
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {CLIENT_HEADER: "cli", **({"Authorization": f"Bearer {token}"} if token else {})}
         # A run takes as long as its own deadline allows, so only connecting is bounded here.
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
         # The host is named exactly: a proxy configured for the web must not get in between.

@@ -44,6 +44,10 @@ class Limits:
     """Where `network`: the TCP ports it may connect to. What else this machine serves is not for scripts."""
 
 
+CLIENT_HEADER = "QNTX-Client"
+"""By which a program says to the host what it is, so that records of its runs say so. It permits nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """What asked for a run."""

@@ -160,11 +160,13 @@ def _ending(result: Result, calls_home: int, digest: Digest) -> dict[str, Any]:
 
 
 def _source(execution: Execution) -> str:
-    """What stands behind the run, in one word: its handler, its glyph, else how it came in."""
+    """What stands behind the run, in one word: its handler, its glyph, its job's script, else how it came in."""
     if execution.handler:
         return f"handler:{execution.handler}"
     if execution.glyph_id:
         return f"glyph:{execution.glyph_id}"
+    if execution.trigger.kind == "job":
+        return f"script:{execution.filename.strip('<>')}"
     return execution.trigger.kind
 
 

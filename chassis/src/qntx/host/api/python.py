@@ -16,13 +16,15 @@ from qntx.errors import ChassisError, InvalidRequest
 from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.executor import Executor, Happened, Script
-from qntx.model.execution import Mode
+from qntx.model.execution import CLIENT_HEADER, Mode, Trigger
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS_MAX = 24 * 3600.0
 CLIENT_CLOSED_REQUEST = 499
 EVENT_STREAM = "text/event-stream"
+CLIENTS = {"cli": Trigger("cli")}
+"""What programs may say that they are; it is recorded, and nothing else follows from it."""
 
 Code = Annotated[str | None, Field(description="The code to run.")]
 
@@ -135,6 +137,7 @@ def _script(body: _Common, code: str, mode: Mode, request: Request) -> Script:
         timeout_seconds=body.timeout_secs,
         capture_variables=body.capture_variables,
         principal=caller_of(request).name,
+        trigger=CLIENTS.get(request.headers.get(CLIENT_HEADER, ""), Trigger("http")),
         **named,
     )
 
