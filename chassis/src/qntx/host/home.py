@@ -48,6 +48,10 @@ class Home:
         return self.root / "pulse.db"
 
     @property
+    def jobs(self) -> Path:
+        return self.root / "jobs.db"
+
+    @property
     def watchers(self) -> Path:
         return self.root / "watchers.db"
 

@@ -1,0 +1,1 @@
+"""From the files of one machine to a database that hosts share."""
