@@ -42,14 +42,14 @@ class Replicas:
         assert still_alive(families) == []
 
 
-def finished(plugin: Plugin) -> int:
-    """How many runs have ended well in that process, by its own account."""
+def told(plugin: Plugin, what: str) -> int:
+    """A count of that process, by its own account: `running`, or `executions.finished`."""
 
     async def ask() -> int:
         async with grpc.aio.insecure_channel(plugin.address) as channel:
             stub = Stub(channel, domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"])
             health = await stub.Health(domain_pb2.Empty(), timeout=10)
-            return int(health.details.get("executions.finished", 0))
+            return int(health.details.get(what, 0))
 
     return asyncio.run(ask())
 

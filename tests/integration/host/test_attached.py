@@ -14,6 +14,7 @@ from tests.processes import free_port
 from qntx.clients.ats import Provenance
 from qntx.clients.host import Endpoints, HostClients
 from qntx.errors import HostUnavailable, InvalidConfig
+from qntx.host.home import Home
 from qntx.host.services import ats
 from qntx.host.services.server import ServiceServer, elsewhere
 from qntx.host.store.memory import MemoryStore
@@ -69,6 +70,30 @@ def test_a_host_that_ends_leaves_an_attached_plugin_running(
     host.end()
 
     assert plugin.process.poll() is None
+
+
+def test_a_run_calls_home_to_the_host_that_asked_for_it(
+    start_host: Callable[..., RunningHost], replicas: Replicas, tmp_path: Path
+) -> None:
+    plugin = replicas.start()
+    config = f'[python]\naddress = "{plugin.address}"\n'
+    one = start_host(config)
+    other_home = Home(tmp_path / "other")
+    other_home.create()
+    other = RunningHost(other_home, config)
+    for host in (one, other):
+        host.until_state("python", "running")
+
+    told = [
+        host.execute(f"attest([{name!r}], ['seen'], contexts=['lab'])['subjects']")["result"]
+        for host, name in ((one, "of-one"), (other, "of-other"))
+    ]
+    seen = [host.http.get("/api/attestations?predicates=seen").json() for host in (one, other)]
+    other.close()
+
+    assert told == [["of-one"], ["of-other"]]
+    assert [[row["subjects"] for row in rows] for rows in seen] == [[["of-one"]], [["of-other"]]]
+    assert one.execute("last(predicates=['seen'])['subjects']")["result"] == ["of-one"]
 
 
 def test_what_is_wrong_with_an_address_is_said_and_the_host_goes_on(
