@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,6 +64,12 @@ class Canvas:
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
+def saved(page: Page) -> None:
+    """Return once the host has all that was changed: what a page still sends as it closes would meet the next test."""
+    if page.locator(".canvas-room").count():
+        page.locator(".canvas-room[data-keeping=saved]").wait_for(state="attached")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -114,6 +121,7 @@ def page(browser: Browser, host: RunningHost) -> Iterator[Page]:
     window.on("request", lambda request: asked.append(request.url))
     window.on("pageerror", lambda error: wrong.append(str(error)))
     yield window
+    saved(window)
     context.close()
     own = urlsplit(host.url).netloc
     strangers = [url for url in asked if urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc != own]
@@ -126,3 +134,22 @@ def canvas(page: Page, host: RunningHost) -> Canvas:
     opened = Canvas(page, host.url)
     opened.open(expecting="[role=toolbar] >> text=+ py:data")
     return opened
+
+
+@pytest.fixture(scope="module")
+def axe(repository: Path) -> str:
+    script = repository / "chassis" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("axe-core is not installed: npm ci in chassis/web")
+    return script.read_text()
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds, in a line each."""
+    page.evaluate(axe)
+    found: list[dict[str, Any]] = page.evaluate(
+        "axe.run(document, {iframes: false}).then(({violations}) => violations)"
+    )
+    return [
+        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for each in found for node in each["nodes"]
+    ]

@@ -64,6 +64,14 @@ def test_what_is_committed_is_what_the_sources_build_to(web: Path, built: Path, 
     assert files(out) == files(built)
 
 
+def test_its_pure_parts_keep_to_their_own_tests(web: Path, tools: Path) -> None:
+    tested = subprocess.run(
+        ["node", "test.js"], cwd=web, capture_output=True, text=True, check=False, timeout=BUILD_TIMEOUT_SECONDS
+    )
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
 def test_the_sources_fit_the_openapi_of_the_host_as_it_is(
     host: RunningHost, web: Path, tools: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 from tests.integration.host.conftest import RunningHost
-from tests.page.conftest import RUN_TIMEOUT_MS, Canvas
+from tests.page.conftest import RUN_TIMEOUT_MS, Canvas, saved
 
 pytestmark = pytest.mark.alone
 
@@ -68,7 +68,7 @@ def test_a_deadline_ends_a_run(canvas: Canvas) -> None:
 
     canvas.run(glyph)
 
-    expect(glyph.locator(".elapsed")).to_contain_text("timed out after")
+    expect(glyph.locator(".elapsed")).to_contain_text("timed out after 1.")
 
 
 def test_the_failing_line_is_marked_and_the_glyph_that_has_the_module_is_one_press_away(canvas: Canvas) -> None:
@@ -105,7 +105,7 @@ def test_what_one_glyph_answers_is_upstream_of_the_one_melded_to_it(canvas: Canv
     canvas.run(bio)
 
     expect(data.locator("tbody")).to_contain_text("M", timeout=RUN_TIMEOUT_MS)
-    expect(data.locator(".fed-by")).to_contain_text("upstream is what py:bio answers")
+    expect(data.locator(".fed-by")).to_contain_text("upstream is what py:bio attests, or else answers")
     canvas.shot("melded")
 
 
@@ -141,8 +141,7 @@ def test_everything_is_there_again_after_a_reload(canvas: Canvas) -> None:
     expect(glyph.locator(".text-result")).to_have_text("42")
     place = glyph.get_attribute("style")
 
-    with canvas.page.expect_response(lambda response: "/api/canvas/" in response.url):
-        canvas.page.wait_for_load_state()
+    saved(canvas.page)
     canvas.page.reload()
 
     again = canvas.page.locator(".glyph")

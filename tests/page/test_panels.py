@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from tests.integration.host.conftest import RunningHost
-from tests.page.conftest import RUN_TIMEOUT_MS, Canvas
+from tests.page.conftest import RUN_TIMEOUT_MS, Canvas, violations
 
 pytestmark = pytest.mark.alone
 
@@ -48,25 +47,6 @@ def busy(host: RunningHost) -> RunningHost:
     host.http.post("/api/ix", json={"line": "ix versions thing"}).raise_for_status()
     host.until(lambda: "completed" in host.http.get("/api/pulse/jobs").text)
     return host
-
-
-@pytest.fixture(scope="module")
-def axe(repository: Path) -> str:
-    script = repository / "chassis" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        pytest.skip("axe-core is not installed: npm ci in chassis/web")
-    return script.read_text()
-
-
-def violations(page: Page, axe: str) -> list[str]:
-    """What axe finds, in a line each."""
-    page.evaluate(axe)
-    found: list[dict[str, Any]] = page.evaluate(
-        "axe.run(document, {iframes: false}).then(({violations}) => violations)"
-    )
-    return [
-        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}" for each in found for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("shade", ["light", "dark"])

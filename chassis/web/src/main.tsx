@@ -3,7 +3,9 @@
 import { render } from "preact";
 import { reason } from "./api/client";
 import { connect, on } from "./api/live";
+import { look } from "./api/session";
 import { load, loadKinds } from "./canvas/glyphs";
+import { followRuns } from "./python/run";
 import { complain } from "./shell/notices";
 import { Page } from "./shell/page";
 import "./styles/page.css";
@@ -11,7 +13,10 @@ import "./styles/canvas.css";
 import "./styles/results.css";
 import "./styles/panels.css";
 
+const fail = (error: unknown) => complain(reason(error));
 render(<Page />, document.getElementById("page")!);
-load().catch((error: unknown) => complain(reason(error)));
+// Who one is comes first: what follows waits for a login where there has to be one.
+look().then(load).catch(fail);
 connect();
+followRuns();
 on("plugin", () => void loadKinds().catch(() => undefined));

@@ -1,5 +1,9 @@
 /** Asks the host, and turns its refusals into errors that say what the host said. */
 
+import { known } from "./session";
+
+const UNKNOWN = 401;
+
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -25,11 +29,15 @@ export async function send(
   const init: RequestInit = { method, headers };
   if (body !== undefined) init.body = JSON.stringify(body);
   if (options.signal) init.signal = options.signal;
-  const response = await fetch(path, init).catch((error: unknown) => {
-    throw options.signal?.aborted ? error : new Refusal(0, AWAY);
-  });
-  if (!response.ok) throw await refusal(response);
-  return response;
+  for (;;) {
+    const response = await fetch(path, init).catch((error: unknown) => {
+      throw options.signal?.aborted ? error : new Refusal(0, AWAY);
+    });
+    if (response.ok) return response;
+    if (response.status !== UNKNOWN) throw await refusal(response);
+    // Asked again once one is logged in: nothing that was typed or pressed is lost.
+    await known();
+  }
 }
 
 export async function ask<T>(method: Method, path: string, body?: unknown): Promise<T> {

@@ -1,25 +1,33 @@
 /** What happens in the host, as it happens: one connection that everything on the page listens to. */
 
 import { signal } from "@preact/signals";
+import { listen } from "./events";
 
-export type Kind = "job" | "plugin" | "firing";
+export type Kind = "job" | "plugin" | "firing" | "glyph_fired";
 
-const KINDS: Kind[] = ["job", "plugin", "firing"];
+const KINDS: Kind[] = ["job", "plugin", "firing", "glyph_fired"];
 const listeners = new Map<Kind, Set<(data: unknown) => void>>(KINDS.map((kind) => [kind, new Set()]));
 
 /** Whether the host is there. */
 export const connected = signal(true);
 
 export function connect(): void {
-  const source = new EventSource(`/api/events?kinds=${KINDS.join(",")}`);
-  source.onopen = () => (connected.value = true);
-  source.onerror = () => (connected.value = false);
-  for (const kind of KINDS) {
-    source.addEventListener(kind, (event) => {
-      const data: unknown = JSON.parse((event as MessageEvent<string>).data);
-      for (const listener of listeners.get(kind)!) listener(data);
-    });
-  }
+  const tell = (kind: Kind) => (data: unknown) => {
+    for (const listener of listeners.get(kind)!) listener(data);
+  };
+  listen(`/api/events?kinds=${KINDS.join(",")}`, {
+    on: Object.fromEntries(KINDS.map((kind) => [kind, tell(kind)])),
+    state: (now) => (connected.value = now),
+  });
+}
+
+/** Calls that whenever the host is there again: what it said meanwhile was not heard. */
+export function onReturn(act: () => void): () => void {
+  let away = false;
+  return connected.subscribe((now) => {
+    if (now && away) act();
+    away = !now;
+  });
 }
 
 /** Returns what ends it. */

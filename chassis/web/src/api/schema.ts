@@ -101,7 +101,7 @@ export interface components {
             action_type?: string | null;
             /**
              * Action Data
-             * @description Code, a URL, or JSON: `{"plugin_name", "handler_name"}`, `{"target_glyph_id", "target_glyph_type", "code"}`.
+             * @description Code, a URL, or JSON: `{"plugin_name", "handler_name"}`, `{"target_glyph_id"}` of a glyph on the canvas.
              */
             action_data?: string | null;
             /**
@@ -374,6 +374,11 @@ export interface components {
              * @description The field of the request that is at fault.
              */
             field?: string | null;
+            /**
+             * Needed
+             * @description The role that it takes: read, run or admin.
+             */
+            needed?: string | null;
         };
         /** Fire */
         Fire: {
@@ -466,7 +471,7 @@ export interface components {
             timeout_seconds?: number | null;
             /**
              * Fed By
-             * @description The glyph whose answer is its `upstream`.
+             * @description The glyph whose attestations, or else answers, set it off.
              * @default
              */
             fed_by: string;
@@ -699,6 +704,24 @@ export interface components {
             /** Lines */
             lines: components["schemas"]["LogLine"][];
         };
+        /** LoginBody */
+        LoginBody: {
+            /**
+             * Token
+             * @description As `qntx token create` printed it.
+             */
+            token: string;
+        };
+        /**
+         * MemoryInfo
+         * @description What a plugin takes: pages that its processes share are counted once.
+         */
+        MemoryInfo: {
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Processes */
+            processes: number;
+        };
         /**
          * Name
          * @description A name that every script has.
@@ -774,6 +797,16 @@ export interface components {
             restarts: number;
             /** Python Provider */
             python_provider: boolean;
+            /**
+             * Address
+             * @description Where it was attached; empty where this host started it.
+             */
+            address: string;
+            /**
+             * Replicas
+             * @description Its processes, where it was attached.
+             */
+            replicas: components["schemas"]["ReplicaInfo"][];
         };
         /** PluginList */
         PluginList: {
@@ -841,6 +874,29 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * ReplicaInfo
+         * @description One process of a plugin that this host did not start.
+         */
+        ReplicaInfo: {
+            /** Address */
+            address: string;
+            state: components["schemas"]["ReplicaState"];
+            /** Healthy */
+            healthy: boolean;
+            /**
+             * Message
+             * @description Why it is in this state; while it runs, what its Health says.
+             */
+            message: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * ReplicaState
+         * @enum {string}
+         */
+        ReplicaState: "loading" | "running" | "draining" | "failed";
         /** Restarting */
         Restarting: {
             /** Name */
@@ -918,6 +974,29 @@ export interface components {
             needs: string[];
             /** Created At */
             created_at: string;
+        };
+        /**
+         * Session
+         * @description Who the caller is to this host.
+         */
+        Session: {
+            /**
+             * Needed
+             * @description Whether this host demands tokens. Where it does not, everybody may everything.
+             */
+            needed: boolean;
+            /** Authenticated */
+            authenticated: boolean;
+            /**
+             * Role
+             * @description Each may do what those before it may.
+             */
+            role: ("read" | "run" | "admin") | null;
+            /**
+             * Name
+             * @description The token's name; empty where there is none.
+             */
+            name: string;
         };
         /**
          * Settings
@@ -1084,7 +1163,7 @@ export interface components {
             action_type?: string | null;
             /**
              * Action Data
-             * @description Code, a URL, or JSON: `{"plugin_name", "handler_name"}`, `{"target_glyph_id", "target_glyph_type", "code"}`.
+             * @description Code, a URL, or JSON: `{"plugin_name", "handler_name"}`, `{"target_glyph_id"}` of a glyph on the canvas.
              */
             action_data?: string | null;
             /**

@@ -1,6 +1,7 @@
 /** What every glyph has around it: its name, its handles to move, resize and meld it, and the way out. */
 
 import type { ComponentChildren } from "preact";
+import { may } from "../api/session";
 import type { Glyph } from "../api/shapes";
 import { IconButton } from "../ui/button";
 import { Icon } from "../ui/icons";
@@ -8,6 +9,7 @@ import { drag } from "./drag";
 import { change, glyph as known, move, remove } from "./glyphs";
 import { MeldPort } from "./meld-port";
 import { GRID } from "./place";
+import { zoom } from "./view";
 
 interface GlyphFrameProps {
   glyph: Glyph;
@@ -29,11 +31,13 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
   const source = glyph.fed_by ? known(glyph.fed_by)?.value : undefined;
   const dragged = (event: PointerEvent) => {
     if ((event.target as Element).closest("button:not(.grip), input")) return;
-    drag(event, { moved: (dx, dy) => move(id, { x: x + dx, y: y + dy }) });
+    const scale = zoom.value;
+    drag(event, { moved: (dx, dy) => move(id, { x: x + dx / scale, y: y + dy / scale }) });
   };
   const resized = (event: PointerEvent) => {
     event.preventDefault();
-    drag(event, { moved: (dx, dy) => move(id, { width: width + dx, height: height + dy }) });
+    const scale = zoom.value;
+    drag(event, { moved: (dx, dy) => move(id, { width: width + dx / scale, height: height + dy / scale }) });
   };
   const stepped = (event: KeyboardEvent, by: (dx: number, dy: number) => void) => {
     const step = STEPS[event.key];
@@ -50,15 +54,15 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
           <Icon name="grip" />
         </button>
         <span class="kind">{symbol}</span>
-        <input class="title" value={title} placeholder="untitled" aria-label={`Title of ${name}`} spellcheck={false}
+        <input class="title" value={title} placeholder="untitled" aria-label={`Title of ${name}`} spellcheck={false} readOnly={!may("run")}
           onChange={(event) => change(id, { title: event.currentTarget.value.trim() })}
           onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
         <span class="actions">{actions}</span>
-        <IconButton icon="close" label={`Remove ${name}`} onClick={() => void remove(id)} />
+        <IconButton icon="close" label={`Remove ${name}`} needs="run" onClick={() => void remove(id)} />
       </header>
       {source && (
         <p class="fed-by">
-          <Icon name="meld" /> upstream is what <b>{source.title || source.symbol}</b> answers
+          <Icon name="meld" /> <span>upstream is what <b>{source.title || source.symbol}</b> attests, or else answers</span>
           <button type="button" class="link" onClick={() => change(id, { fed_by: "" })}>unmeld</button>
         </p>
       )}

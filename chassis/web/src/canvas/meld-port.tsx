@@ -5,9 +5,10 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Glyph } from "../api/shapes";
 import { Icon } from "../ui/icons";
 import { drag } from "./drag";
-import { glyphs, kinds, meld, place } from "./glyphs";
+import { glyphs, kinds, meld } from "./glyphs";
 import { feeds } from "./meld";
-import { reveal } from "./reveal";
+import { placed } from "./placed";
+import { zoom } from "./view";
 
 /** The line that is being drawn, while it is. */
 export const drawn = signal<{ source: string; x: number; y: number } | null>(null);
@@ -19,7 +20,7 @@ export function MeldPort({ glyph }: { glyph: Glyph }) {
     event.preventDefault();
     const canvas = (event.target as Element).closest(".plane")!.getBoundingClientRect();
     drag(event, {
-      moved: (_dx, _dy, at) => (drawn.value = { source: glyph.id, x: at.clientX - canvas.left, y: at.clientY - canvas.top }),
+      moved: (_dx, _dy, at) => (drawn.value = { source: glyph.id, x: (at.clientX - canvas.left) / zoom.value, y: (at.clientY - canvas.top) / zoom.value }),
       ended: (at, moved) => {
         drawn.value = null;
         if (!moved) return;
@@ -32,7 +33,7 @@ export function MeldPort({ glyph }: { glyph: Glyph }) {
   return (
     <>
       <button type="button" class="port" aria-label={`Meld ${name} to another glyph`} aria-expanded={open.value}
-        title="Drag to another glyph, or press to choose: it gets this answer as upstream"
+        title="Drag to another glyph, or press to choose: it runs with what this one attests, or else answers, as upstream"
         onPointerDown={pressed} onClick={() => (open.value = !open.value)}>
         <Icon name="meld" />
       </button>
@@ -65,7 +66,7 @@ function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
         </button>
       ))}
       {kinds.value.map(({ symbol }) => (
-        <button key={symbol} type="button" onClick={choose(() => reveal(place(symbol, { fed_by: glyph.id }).id))}>
+        <button key={symbol} type="button" onClick={choose(() => placed(symbol, { fed_by: glyph.id }))}>
           <Icon name="plus" /> new {symbol}
         </button>
       ))}

@@ -14,10 +14,6 @@ export function feeds(glyphs: Fed[], first: string, second: string): boolean {
   return false;
 }
 
-export function fedBy(glyphs: Fed[], source: string): string[] {
-  return glyphs.filter((each) => each.fed_by === source).map((each) => each.id);
-}
-
 /** The line from the right edge of the one to the left edge of the other. */
 export function curve(source: Place, target: Place): string {
   const from = { x: source.x + source.width, y: source.y + 20 };

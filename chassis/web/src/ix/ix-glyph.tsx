@@ -4,12 +4,10 @@ import { useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, path, reason, Refusal } from "../api/client";
 import type { Glyph, Job, Script } from "../api/shapes";
-import { reveal } from "../canvas/reveal";
+import { placed } from "../canvas/placed";
 import { GlyphFrame } from "../canvas/glyph-frame";
-import { change, flush, glyphs, place } from "../canvas/glyphs";
-import { fedBy } from "../canvas/meld";
+import { change, flush } from "../canvas/glyphs";
 import { active, follow, type Followed } from "../panels/job-follow";
-import { start } from "../python/run";
 import { INGEST } from "../python/templates";
 import { complain } from "../shell/notices";
 import { IconButton } from "../ui/button";
@@ -50,22 +48,21 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
 
   const job = followed.value?.value.job ?? null;
   const going = job !== null && active(job);
-  useFeeding(glyph.id, job);
 
   const run = async () => {
     wrong.value = null;
     if (!typed(glyph.content)) return;
     try {
+      await flush(glyph.id);
       const queued = await ask<Job>("POST", "/api/ix", { line: written(glyph.content) });
       jobId.value = queued.id;
-      await flush(glyph.id);
       await ask("PUT", path`/api/canvas/${glyph.id}/result`, { result: { job_id: queued.id } });
     } catch (error) {
       const missing = error instanceof Refusal && error.status === 404 ? typed(glyph.content) : "";
       wrong.value = { text: reason(error), missing };
     }
   };
-  const create = (name: string) => reveal(place("py", { title: name, content: INGEST(name) }).id);
+  const create = (name: string) => placed("py", { title: name, content: INGEST(name) });
   const edit = () => {
     editing.value = editing.value ? "" : typed(glyph.content);
     if (editing.value) change(glyph.id, { width: Math.max(glyph.width, WIDTH_WITH_EDITOR), height: Math.max(glyph.height, HEIGHT_WITH_EDITOR) });
@@ -77,8 +74,8 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
       <IconButton icon="pencil" label={`Edit the script of ${typed(glyph.content) || "this type"}`} disabled={!known && !editing.value}
         pressed={editing.value !== ""} onClick={edit} />
       {going
-        ? <IconButton icon="stop" label="Cancel" class="stop" onClick={() => void ask("POST", path`/api/pulse/jobs/${job.id}/cancel`).catch((error: unknown) => complain(reason(error)))} />
-        : <IconButton icon="run" label="Ingest" shortcut="Enter" class="run" onClick={() => void run()} />}
+        ? <IconButton icon="stop" label="Cancel" class="stop" needs="run" onClick={() => void ask("POST", path`/api/pulse/jobs/${job.id}/cancel`).catch((error: unknown) => complain(reason(error)))} />
+        : <IconButton icon="run" label="Ingest" shortcut="Enter" class="run" needs="run" onClick={() => void run()} />}
     </>
   ); // prettier-ignore
   return (
@@ -100,16 +97,3 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
     </GlyphFrame>
   );
 } // prettier-ignore
-
-/** What the job answered goes on to whoever is melded, once, when it ends while the page is open. */
-function useFeeding(id: string, job: Job | null): void {
-  const ran = useSignal("");
-  useEffect(() => {
-    if (!job) return;
-    if (active(job)) ran.value = job.id;
-    else if (ran.value === job.id && job.status === "completed") {
-      ran.value = "";
-      for (const next of fedBy(glyphs(), id)) void start(next, job.result);
-    }
-  }, [job?.id, job?.status]);
-}

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
+import { may } from "../api/session";
 import type { Script } from "../api/shapes";
 import { examples, suggestions } from "./line";
 
@@ -48,7 +49,7 @@ export function LineField({ line, scripts, changed, run }: LineFieldProps) {
   return (
     <div class="ix-line">
       <span aria-hidden="true">ix</span>
-      <input ref={field} value={line} placeholder={examples(scripts).slice(3)} spellcheck={false} autocomplete="off"
+      <input ref={field} value={line} readOnly={!may("run")} placeholder={examples(scripts).slice(3)} spellcheck={false} autocomplete="off"
         role="combobox" aria-label="What to ingest" aria-expanded={offered.length > 0} aria-controls={list} aria-autocomplete="list"
         aria-activedescendant={at.value >= 0 ? `${list}-${at.value}` : undefined}
         onFocus={() => (open.value = true)} onBlur={() => (open.value = false)}

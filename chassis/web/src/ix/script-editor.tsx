@@ -56,7 +56,7 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       <p class="result-bar">
         <b>{name}</b> <span class="muted">{script.value.version ? `version ${script.value.version}` : "built in"} · {script.value.glyph || "py"}</span>
         <span class="spring" />
-        <Button kind="main" disabled={busy.value || code.value === script.value.code} onClick={() => void save()}>
+        <Button kind="main" needs="run" disabled={busy.value || code.value === script.value.code} onClick={() => void save()}>
           Save as version {script.value.version + 1}
         </Button>
       </p>
@@ -67,7 +67,7 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       }}>
         <input aria-label="Sample input" placeholder="sample input, such as a path or an address" value={sample.value}
           onInput={(event) => (sample.value = event.currentTarget.value)} />
-        <Button icon="run" submit disabled={busy.value}>Test</Button>
+        <Button icon="run" submit needs="run" disabled={busy.value}>Test</Button>
       </form>
       {wrong.value && <p class="wrong" role="alert">{wrong.value}</p>}
       {result && (

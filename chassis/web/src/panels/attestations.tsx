@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { reason, send } from "../api/client";
+import { listen } from "../api/events";
 import { lines } from "../api/stream";
 import type { Attestation } from "../api/shapes";
 import { chosen, go } from "../shell/route";
@@ -46,12 +47,11 @@ export function Attestations() {
 
   useEffect(() => {
     if (!following.value) return;
-    const source = new EventSource(`/api/events?${query(wanted.value, { kinds: "attestation" })}`);
-    source.addEventListener("attestation", (event) => {
-      const arrived = JSON.parse((event as MessageEvent<string>).data) as Attestation;
+    const arrives = (data: unknown) => {
+      const arrived = data as Attestation;
       if (!found.value.some((each) => each.id === arrived.id)) found.value = [arrived, ...found.value].slice(0, LIMIT);
-    });
-    return () => source.close();
+    };
+    return listen(`/api/events?${query(wanted.value, { kinds: "attestation" })}`, { on: { attestation: arrives } });
   }, [following.value, wanted.value]);
 
   const controls = (

@@ -38,7 +38,7 @@ export function HandlerDetail({ found: { plugin, handler }, ran }: { found: Foun
       <div class="detail-actions">
         <Status of={handler.status} />
         <span class="spring" />
-        <Button kind="main" icon="run" disabled={busy.value || handler.fault !== ""} onClick={() => void run()}>Run</Button>
+        <Button kind="main" icon="run" needs="run" disabled={busy.value || handler.fault !== ""} onClick={() => void run()}>Run</Button>
       </div>
       {handler.description && <p>{handler.description}</p>}
       {handler.fault && <pre class="text wrong">{handler.fault}</pre>}

@@ -65,5 +65,5 @@ export function JobDetail({ id }: { id: string }) {
 function Move({ job, to }: { job: Job; to: "cancel" | "pause" | "resume" | "retry" }) {
   const words = { cancel: "Cancel", pause: "Pause", resume: "Resume", retry: "Retry" };
   const move = () => ask("POST", path`/api/pulse/jobs/${job.id}/${to}`).catch((error: unknown) => complain(reason(error)));
-  return <Button kind={to === "cancel" ? "danger" : "plain"} onClick={() => void move()}>{words[to]}</Button>;
+  return <Button kind={to === "cancel" ? "danger" : "plain"} needs="run" onClick={() => void move()}>{words[to]}</Button>;
 } // prettier-ignore

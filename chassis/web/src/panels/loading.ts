@@ -3,7 +3,7 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { reason } from "../api/client";
-import { on, type Kind } from "../api/live";
+import { on, onReturn, type Kind } from "../api/live";
 
 export interface Asked<T> {
   value: Signal<T | null>;
@@ -35,7 +35,7 @@ export function useAsked<T>(question: () => Promise<T>, keys: unknown[], events:
   useEffect(() => {
     let due = 0;
     const soon = () => (due ||= window.setTimeout(() => ((due = 0), (turn.value += 1)), SETTLE_MS));
-    const ends = events.map((kind) => on(kind, soon));
+    const ends = [onReturn(soon), ...events.map((kind) => on(kind, soon))];
     return () => {
       window.clearTimeout(due);
       for (const end of ends) end();

@@ -3,46 +3,52 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
+import { listen } from "../api/events";
 import type { PluginInfo, PluginLine } from "../api/shapes";
 import { complain } from "../shell/notices";
 import { Button } from "../ui/button";
+import { size } from "../ui/size";
 import { Status } from "../ui/status";
 import { useAsked } from "./loading";
 import { Facts } from "./panel";
+import { PluginPackages } from "./plugin-packages";
 
 const LINES_MAX = 500;
+const MEMORY_EVERY_MS = 5000;
+
+interface Memory {
+  memory_bytes: number;
+  processes: number;
+}
 
 export function PluginDetail({ plugin }: { plugin: PluginInfo }) {
   const running = plugin.state === "running";
-  const packages = useAsked(
-    () => (running ? ask<{ packages: { name: string; version: string }[] }>("GET", path`/api/${plugin.name}/packages`) : Promise.resolve({ packages: [] })),
-    [plugin.name, running],
-  ); // prettier-ignore
+  const memory = useAsked(() => ask<Memory>("GET", path`/api/plugins/${plugin.name}/memory`), [plugin.name, running, plugin.pid]);
+  useEffect(() => {
+    const looking = window.setInterval(memory.again, MEMORY_EVERY_MS);
+    return () => window.clearInterval(looking);
+  }, []);
   const restart = () => ask("POST", path`/api/plugins/${plugin.name}/restart`).catch((error: unknown) => complain(reason(error)));
-  const found = packages.value.value?.packages ?? [];
+  const { memory_bytes: bytes = 0, processes = 0 } = memory.value.value ?? {};
   return (
     <>
       <h2>{plugin.name}</h2>
       <div class="detail-actions">
         <Status of={plugin.state} {...(plugin.state === "running" ? { tone: plugin.healthy ? "good" : "bad" } : {})} />
         <span class="spring" />
-        <Button icon="restart" onClick={() => void restart()}>Restart</Button>
+        <Button icon="restart" needs="admin" onClick={() => void restart()}>Restart</Button>
       </div>
       {plugin.message && <p class={plugin.healthy ? "muted" : "wrong"}>{plugin.message}</p>}
       <Facts facts={[
         ["Version", plugin.version],
         ["Process", plugin.pid ? String(plugin.pid) : ""],
+        ["Memory", bytes ? `${size(bytes)} in ${processes} processes` : ""],
         ["Restarts", plugin.restarts ? String(plugin.restarts) : ""],
         ...Object.entries(plugin.details).map(([name, text]): [string, string] => [name, text]),
       ]} />
       <h3>Output</h3>
       <PluginOutput name={plugin.name} />
-      {found.length > 0 && (
-        <details>
-          <summary>{found.length} packages</summary>
-          <ul class="packages">{found.map((each) => <li key={each.name}>{each.name} <span class="muted">{each.version}</span></li>)}</ul>
-        </details>
-      )}
+      {running && plugin.python_provider && <PluginPackages plugin={plugin.name} />}
     </>
   );
 } // prettier-ignore
@@ -52,11 +58,8 @@ function PluginOutput({ name }: { name: string }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     lines.value = [];
-    const source = new EventSource(path`/api/plugins/${name}/logs`);
-    source.onmessage = (event: MessageEvent<string>) => {
-      lines.value = [...lines.value, JSON.parse(event.data) as PluginLine].slice(-LINES_MAX);
-    };
-    return () => source.close();
+    const said = (line: unknown) => (lines.value = [...lines.value, line as PluginLine].slice(-LINES_MAX));
+    return listen(path`/api/plugins/${name}/logs`, { on: { message: said } });
   }, [name]);
   useEffect(() => {
     box.current!.scrollTop = box.current!.scrollHeight;

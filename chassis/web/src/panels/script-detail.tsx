@@ -43,7 +43,7 @@ export function ScriptDetail({ name, changed }: { name: string; changed: () => v
         <span class="muted">ix {name} INPUT</span>
         <span class="spring" />
         <IconButton icon="download" label="Export, signed by this node" onClick={() => void share()} />
-        {known.some((script) => script.version > 0) && <Button kind="danger" onClick={() => void withdraw()}>Withdraw</Button>}
+        {known.some((script) => script.version > 0) && <Button kind="danger" needs="run" onClick={() => void withdraw()}>Withdraw</Button>}
       </div>
       {statistics.value.value && <Runs statistics={statistics.value.value} />}
       <ScriptEditor name={name} saved={saved} />

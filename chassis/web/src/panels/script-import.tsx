@@ -1,6 +1,7 @@
 /** Takes in scripts from files: exported ones, which a node has signed, and plain `NAME.py`. */
 
 import { ask, reason, Refusal } from "../api/client";
+import { barred } from "../api/session";
 import { publish } from "../python/publish";
 import { complain, say } from "../shell/notices";
 
@@ -15,6 +16,7 @@ interface Taken {
 }
 
 export function Import({ done }: { done: () => void }) {
+  const bar = barred("run");
   const read = async (files: FileList | null) => {
     for (const file of files ?? []) {
       try {
@@ -27,9 +29,9 @@ export function Import({ done }: { done: () => void }) {
     done();
   };
   return (
-    <label class="button plain file">
+    <label class="button plain file" title={bar || undefined}>
       Import
-      <input type="file" accept=".json,.py" multiple class="sr" onChange={(event) => void read(event.currentTarget.files)} />
+      <input type="file" disabled={bar !== ""} accept=".json,.py" multiple class="sr" onChange={(event) => void read(event.currentTarget.files)} />
     </label>
   );
 }

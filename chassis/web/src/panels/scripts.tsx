@@ -3,8 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ask } from "../api/client";
 import type { Script } from "../api/shapes";
-import { reveal } from "../canvas/reveal";
-import { place } from "../canvas/glyphs";
+import { placed } from "../canvas/placed";
 import { INGEST } from "../python/templates";
 import { chosen, go } from "../shell/route";
 import { Button } from "../ui/button";
@@ -22,13 +21,13 @@ export function Scripts() {
   const found = all.filter((script) => script.name.includes(typed.value.trim().toLowerCase()));
   const create = () => {
     go("canvas");
-    reveal(place("py", { content: INGEST("my-format") }).id);
+    placed("py", { content: INGEST("my-format") });
   };
   const controls = (
     <>
       <input type="search" placeholder="Find" aria-label="Find a script" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
       <Import done={again} />
-      <Button icon="plus" onClick={create}>New</Button>
+      <Button icon="plus" needs="run" onClick={create}>New</Button>
     </>
   ); // prettier-ignore
   const list = wrong.value ? (

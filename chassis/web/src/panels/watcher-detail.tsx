@@ -1,5 +1,6 @@
 /** One watcher: what it waits for, what it does, and what set it off last. */
 
+import { useSignal } from "@preact/signals";
 import { ask, path, reason } from "../api/client";
 import type { Watcher } from "../api/shapes";
 import { complain } from "../shell/notices";
@@ -9,12 +10,14 @@ import { Status } from "../ui/status";
 import { Time } from "../ui/time";
 import { useAsked } from "./loading";
 import { Facts } from "./panel";
+import { WatcherForm } from "./watcher-form";
 import { wanted } from "./watchers";
 
 const FIRES = 10;
 
 export function WatcherDetail({ id, changed }: { id: string; changed: () => void }) {
   const { value, wrong, again } = useAsked(() => ask<Watcher>("GET", path`/api/watchers/${id}?fires=${FIRES}`), [id], ["firing"]);
+  const changing = useSignal(false);
   const watcher = value.value;
   if (!watcher) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted">Loading…</p>;
   const act = async (work: Promise<unknown>) => {
@@ -27,14 +30,15 @@ export function WatcherDetail({ id, changed }: { id: string; changed: () => void
     <>
       <h2>{watcher.name || watcher.id}</h2>
       <div class="detail-actions">
-        <Status of={watcher.enabled ? "enabled" : "disabled"} />
+        <Status of={watcher.enabled ? "enabled" : "paused"} />
         <span class="spring" />
-        <Button onClick={() => void act(ask("PUT", path`/api/watchers/${id}`, { enabled: !watcher.enabled }))}>{watcher.enabled ? "Disable" : "Enable"}</Button>
-        {!watcher.plugin && <Button kind="danger" onClick={remove}>Delete</Button>}
+        <Button needs="run" onClick={() => void act(ask("PUT", path`/api/watchers/${id}`, { enabled: !watcher.enabled }))}>{watcher.enabled ? "Pause" : "Resume"}</Button>
+        {!watcher.plugin && <Button icon="pencil" needs="run" onClick={() => (changing.value = true)}>Change</Button>}
+        {!watcher.plugin && <Button kind="danger" needs="run" onClick={remove}>Delete</Button>}
       </div>
       <Facts facts={[
         ["Waits for", wanted(watcher)],
-        ["Does", `${watcher.action_type}${watcher.glyph ? ` in ${watcher.glyph}` : ""}`],
+        ["Does", DOES[watcher.action_type](watcher.glyph)],
         ["Declared by", watcher.plugin],
         ["Fired", String(watcher.fire_count)],
         ["At most", `${watcher.max_fires_per_second} a second`],
@@ -55,6 +59,17 @@ export function WatcherDetail({ id, changed }: { id: string; changed: () => void
           </li>
         ))}
       </ul>
+      {changing.value && <WatcherForm watcher={watcher} close={() => (changing.value = false)} done={() => {
+        again();
+        changed();
+      }} />}
     </>
   );
 } // prettier-ignore
+
+const DOES: Record<Watcher["action_type"], (glyph: string) => string> = {
+  python: (glyph) => `runs Python in ${glyph}`,
+  glyph_execute: () => "runs a glyph of the canvas",
+  plugin_execute: () => "runs a handler",
+  webhook: () => "calls an address",
+};

@@ -70,7 +70,7 @@ function Failed({ id, error, glyphs }: { id: string; error: string; glyphs: stri
       <pre class="text">{error.trimEnd()}</pre>
       <div class="failed-actions">
         {glyphs.map((symbol) => (
-          <Button key={symbol} icon="run" onClick={() => elsewhere(symbol)}>run with {symbol}</Button>
+          <Button key={symbol} icon="run" needs="run" onClick={() => elsewhere(symbol)}>run with {symbol}</Button>
         ))}
         <IconButton icon="copy" label="Copy error" onClick={() => void copy(error)} />
       </div>

@@ -1,7 +1,7 @@
 /** The deadline of a glyph's runs. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Glyph } from "../api/shapes";
 import { change } from "../canvas/glyphs";
 import { IconButton } from "../ui/button";
@@ -11,13 +11,15 @@ const SECONDS_MAX = 86_400;
 export function Deadline({ glyph }: { glyph: Glyph }) {
   const open = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (open.value) field.current?.select();
+  // Before the next key, which belongs to the field.
+  useLayoutEffect(() => {
+    field.current?.focus();
+    field.current?.select();
   }, [open.value]);
   const set = glyph.timeout_seconds;
   if (!open.value) {
     const label = set ? `Deadline: ${set} s` : "Deadline: the variant's own";
-    return <IconButton icon="clock" label={label} pressed={set !== null} onClick={() => (open.value = true)} />;
+    return <IconButton icon="clock" label={label} pressed={set !== null} needs="run" onClick={() => (open.value = true)} />;
   }
   return (
     <label class="deadline">

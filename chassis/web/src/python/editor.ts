@@ -52,7 +52,7 @@ const failedLine = StateField.define<DecorationSet>({
 
 export function open(parent: HTMLElement, writing: Writing): EditorView {
   const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.nonce ?? "";
-  const state = EditorState.create({ doc: writing.text, extensions: [EditorView.cspNonce.of(nonce), ...setUp(writing)] });
+  const state = EditorState.create({ doc: writing.text, extensions: [EditorView.cspNonce.of(nonce), ...setUp(writing, parent)] });
   return new EditorView({ state, parent });
 }
 
@@ -66,7 +66,7 @@ export function mark(view: EditorView, failure: Failure | null): void {
   view.dispatch({ effects: markFailed.of(line ? line.from : null) });
 }
 
-function setUp(writing: Writing): Extension[] {
+function setUp(writing: Writing, parent: HTMLElement): Extension[] {
   const run = writing.run;
   return [
     keymap.of(run ? [{ key: "Ctrl-Enter", mac: "Cmd-Enter", run: (view) => (closeCompletion(view), run(), true), preventDefault: true }] : []),
@@ -84,8 +84,8 @@ function setUp(writing: Writing): Extension[] {
     pythonLanguage.data.of({ autocomplete: localCompletionSource }),
     pythonLanguage.data.of({ autocomplete: globalCompletion }),
     pythonLanguage.data.of({ autocomplete: scriptNames }),
-    // Outside of the glyph, which would cut them off.
-    tooltips({ parent: document.body, position: "fixed" }),
+    // Outside of the glyph, which would cut them off; but not behind a dialog.
+    tooltips({ parent: parent.closest("dialog") ?? document.body, position: "fixed" }),
     autocompletion({ icons: false }),
     hoverTooltip(nameUnderPointer),
     failedLine,

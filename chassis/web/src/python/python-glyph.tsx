@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { reason } from "../api/client";
+import { may } from "../api/session";
 import type { Glyph } from "../api/shapes";
 import { GlyphFrame } from "../canvas/glyph-frame";
 import { change } from "../canvas/glyphs";
@@ -39,16 +40,16 @@ export function PythonGlyph({ glyph }: { glyph: Glyph }) {
   const answered = now.state !== "idle";
   const runIt = () => void start(glyph.id);
   useEffect(() => {
-    if (now.state === "running" && glyph.height < ROOM_FOR_ANSWER) change(glyph.id, { height: ROOM_FOR_ANSWER });
+    if (now.state === "running" && may("run") && glyph.height < ROOM_FOR_ANSWER) change(glyph.id, { height: ROOM_FOR_ANSWER });
   }, [now.state]);
   const actions = (
     <>
       <Elapsed run={now} />
       <Deadline glyph={glyph} />
-      <IconButton icon="publish" label="Publish as Ingest Script" onClick={() => (publishing.value = true)} />
+      <IconButton icon="publish" label="Publish as Ingest Script" needs="run" onClick={() => (publishing.value = true)} />
       {going
-        ? <IconButton icon="stop" label="Stop" class="stop" onClick={() => void stop(glyph.id).catch((error: unknown) => complain(reason(error)))} />
-        : <IconButton icon="run" label="Run" shortcut="Ctrl-Enter" class="run" onClick={runIt} />}
+        ? <IconButton icon="stop" label="Stop" class="stop" needs="run" onClick={() => void stop(glyph.id).catch((error: unknown) => complain(reason(error)))} />
+        : <IconButton icon="run" label="Run" shortcut="Ctrl-Enter" class="run" needs="run" onClick={runIt} />}
     </>
   ); // prettier-ignore
   return (
@@ -62,7 +63,8 @@ export function PythonGlyph({ glyph }: { glyph: Glyph }) {
             failure={failure(now.answer?.error)}
             changed={(content) => change(glyph.id, { content })}
             run={runIt}
-            focused={glyph.content === ""}
+            readOnly={!may("run")}
+            focused={glyph.content === "" && may("run")}
           />
         ) : (
           <pre class="text">{glyph.content}</pre>

@@ -1,14 +1,15 @@
-/** Runs of glyphs: streamed while they go, stopped when asked, kept when they end, fed on to whoever is melded. */
+/** Runs of glyphs: streamed while they go, stopped when asked. What came of them the host keeps, and feeds on. */
 
 import { signal, type Signal } from "@preact/signals";
 import { ask, path, reason, Refusal, send } from "../api/client";
+import { on, onReturn } from "../api/live";
+import { barred } from "../api/session";
 import type { Answer, Progress } from "../api/shapes";
 import { told } from "../api/stream";
-import { flush, glyph, glyphs } from "../canvas/glyphs";
-import { fedBy } from "../canvas/meld";
+import { flush, flushDue, glyph, glyphs } from "../canvas/glyphs";
+import { complain } from "../shell/notices";
 import { Output, type Part } from "./output";
 
-const KEPT_CHARACTERS_MAX = 4_000_000;
 /** A browser keeps six connections to a host, and stopping a run needs one of them. */
 const STREAMS_MAX = 4;
 
@@ -27,6 +28,15 @@ export const IDLE: Run = {
   state: "idle", startedAt: 0, executionId: "", parts: [], progress: null, answer: null, refusal: "",
 }; // prettier-ignore
 
+interface Fired {
+  glyph_id: string;
+  execution_id: string;
+  status: "started" | "success" | "error";
+  error: string;
+}
+
+/** Of the runs that this page has asked for: it is told of them as it reads them. */
+const own = new Set<string>();
 const runs = new Map<string, Signal<Run>>();
 let streams = 0;
 const queue: (() => void)[] = [];
@@ -37,33 +47,57 @@ export function run(id: string): Signal<Run> {
   return known;
 }
 
-/** What the glyph answered before the page was opened. */
+/** What the glyph last answered, whoever asked for that run. */
 export async function recall(id: string): Promise<void> {
   const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
-  const now = run(id);
-  if (result && now.value.state === "idle") {
-    now.value = { ...IDLE, state: "ended", answer: result, parts: Output.of(result) };
-  }
+  if (result && run(id).value.state === "idle") show(id, result);
 }
 
-export async function start(id: string, upstream?: unknown): Promise<void> {
+export async function start(id: string): Promise<void> {
   const shown = run(id);
-  if (shown.value.state === "running" || shown.value.state === "waiting") return;
+  if (going(shown.value)) return;
+  const bar = barred("run");
+  if (bar) return complain(bar);
   const executionId = crypto.randomUUID().replaceAll("-", "");
+  own.add(executionId);
   shown.value = { ...IDLE, state: "waiting", startedAt: Date.now(), executionId };
   await turn();
   try {
-    if (shown.value.state === "waiting") await stream(id, shown, executionId, upstream ?? fed(id));
+    if (shown.value.state === "waiting") await stream(id, shown, executionId);
   } catch (error) {
     shown.value = { ...shown.value, state: "ended", refusal: reason(error) };
   } finally {
     streams -= 1;
     queue.shift()?.();
   }
-  const answer = shown.value.answer;
-  if (!answer) return;
-  await keep(id, answer);
-  if (answer.success) for (const next of fedBy(glyphs(), id)) void start(next, answer.result);
+}
+
+/** Runs that were not asked for here: of melds, of other windows, of whoever calls the host. */
+export function followRuns(): void {
+  const fail = (error: unknown) => complain(reason(error));
+  on<Fired>("glyph_fired", (fired) => void follow(fired).catch(fail));
+  onReturn(() => void Promise.all(glyphs().map(({ id }) => renew(id))).catch(fail));
+}
+
+/** What it answered while nothing was heard of the host. */
+async function renew(id: string): Promise<void> {
+  const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
+  const now = run(id).value;
+  const followed = now.state === "running" && !own.has(now.executionId);
+  if (result?.execution_id && result.execution_id !== now.answer?.execution_id && (followed || !going(now))) show(id, result);
+}
+
+async function follow({ glyph_id: id, execution_id: executionId, status, error }: Fired): Promise<void> {
+  if (own.has(executionId) || !glyph(id)) return;
+  const shown = run(id);
+  if (status === "started") {
+    if (!going(shown.value)) shown.value = { ...IDLE, state: "running", startedAt: Date.now(), executionId };
+    return;
+  }
+  if (going(shown.value) && shown.value.executionId !== executionId) return;
+  const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
+  if (result?.execution_id === executionId) show(id, result);
+  else if (error) shown.value = { ...IDLE, state: "ended", refusal: error };
 }
 
 export async function stop(id: string): Promise<void> {
@@ -75,14 +109,12 @@ export async function stop(id: string): Promise<void> {
   }
 }
 
-export function clear(id: string): void {
-  run(id).value = IDLE;
+function show(id: string, answer: Answer): void {
+  run(id).value = { ...IDLE, state: "ended", executionId: answer.execution_id, answer, parts: Output.of(answer) };
 }
 
-/** What the glyph that feeds this one last answered. */
-function fed(id: string): unknown {
-  const source = glyph(id)?.value.fed_by;
-  return source ? (run(source).value.answer?.result ?? null) : null;
+export function going({ state }: Run): boolean {
+  return state === "running" || state === "waiting";
 }
 
 async function turn(): Promise<void> {
@@ -90,9 +122,9 @@ async function turn(): Promise<void> {
   streams += 1;
 }
 
-async function stream(id: string, shown: Signal<Run>, executionId: string, upstream: unknown): Promise<void> {
+async function stream(id: string, shown: Signal<Run>, executionId: string): Promise<void> {
   const written = glyph(id)!.value;
-  await flush(id);
+  await Promise.all([flush(id), flushDue()]);
   shown.value = { ...shown.value, state: "running", startedAt: Date.now() };
   const body = {
     content: written.content,
@@ -100,7 +132,6 @@ async function stream(id: string, shown: Signal<Run>, executionId: string, upstr
     glyph_id: id,
     execution_id: executionId,
     timeout_secs: written.timeout_seconds,
-    upstream,
   };
   const response = await send("POST", "/api/python/execute", body, { accept: "text/event-stream" });
   const output = new Output((parts) => (shown.value = { ...shown.value, parts }));
@@ -118,11 +149,3 @@ async function stream(id: string, shown: Signal<Run>, executionId: string, upstr
   }
   if (shown.value.state !== "ended") throw new Refusal(0, "The run was cut off: the host or its plugin went away.");
 }
-
-async function keep(id: string, answer: Answer): Promise<void> {
-  const size = JSON.stringify(answer).length;
-  const kept = size <= KEPT_CHARACTERS_MAX ? answer : { ...answer, result: LARGE, displays: [] };
-  await ask("PUT", path`/api/canvas/${id}/result`, { result: kept }).catch(() => undefined);
-}
-
-const LARGE = "The result was too large to keep. Run the glyph again to see it.";

@@ -1,7 +1,6 @@
 /** Takes a result off the page: into a file, or onto the clipboard. */
 
 import { complain, say } from "../shell/notices";
-import type { Table } from "./shape";
 
 export function download(name: string, type: string, content: BlobPart): void {
   const url = URL.createObjectURL(new Blob([content], { type }));
@@ -19,18 +18,6 @@ export async function copy(text: string): Promise<void> {
   } catch {
     complain("The browser did not allow copying.");
   }
-}
-
-export function csv(table: Table, separator = ","): string {
-  const field = (value: unknown) => {
-    const text = value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
-    return text.includes(separator) || /["\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = [["", ...table.columns].map(field).join(separator)];
-  for (let row = 0; row < table.rows; row++) {
-    lines.push([table.index[row], ...table.data.map((column) => column[row])].map(field).join(separator));
-  }
-  return lines.join("\n") + "\n";
 }
 
 export function bytes(base64: string): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,8 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { lazy } from "../ui/lazy";
 import { IconButton } from "../ui/button";
-import { copy, csv, download } from "./download";
+import { csv } from "./csv";
+import { copy, download } from "./download";
 import { shown, type Table } from "./shape";
 import { next, sorted, type Sorting } from "./sorting";
 

@@ -1,22 +1,19 @@
 /** What can be done by name: the command palette's list. */
 
 import { reveal } from "../canvas/reveal";
-import { glyphs, kinds, place } from "../canvas/glyphs";
+import { glyphs, kinds } from "../canvas/glyphs";
+import { leave, session } from "../api/session";
+import { placed } from "../canvas/placed";
 import { run, start, stop } from "../python/run";
+import type { Command } from "./matching";
+import { fit, zoomBy, zoomTo } from "../canvas/view";
 import { go, SECTIONS } from "./route";
 import { toggleTheme } from "./theme";
-
-export interface Command {
-  title: string;
-  group: string;
-  shortcut?: string;
-  run: () => void;
-}
 
 export function commands(): Command[] {
   const create = (symbol: string) => () => {
     go("canvas");
-    reveal(place(symbol).id);
+    placed(symbol);
   };
   const there = (id: string) => () => {
     go("canvas");
@@ -29,34 +26,24 @@ export function commands(): Command[] {
     ...python.filter((glyph) => run(glyph.id).value.state === "running").map((glyph) => ({
       title: `Stop ${glyph.title || glyph.symbol}`, group: "Run", run: () => void stop(glyph.id),
     })),
-    ...python.filter((glyph) => glyph.content && !glyph.fed_by).map((glyph) => ({
+    ...python.filter((glyph) => glyph.content).map((glyph) => ({
       title: `Run ${glyph.title || glyph.symbol}: ${firstLine(glyph.content)}`, group: "Run", run: () => void start(glyph.id),
     })),
     ...glyphs().map((glyph) => ({ title: `${glyph.title || glyph.symbol}: ${firstLine(glyph.content)}`, group: "Show", run: there(glyph.id) })),
+    { title: "Zoom in", group: "Page", shortcut: "+", run: onCanvas(() => zoomBy(1)) },
+    { title: "Zoom out", group: "Page", shortcut: "-", run: onCanvas(() => zoomBy(-1)) },
+    { title: "Zoom to 100 %", group: "Page", shortcut: "0", run: onCanvas(() => zoomTo(1)) },
+    { title: "Show all glyphs", group: "Page", shortcut: "F", run: onCanvas(fit) },
     { title: "Dark or light", group: "Page", run: toggleTheme },
+    ...(session.value?.needed ? [{ title: "Log out", group: "Page", run: () => void leave() }] : []),
   ]; // prettier-ignore
 }
 
-/** Those that have all the typed letters in order; those that begin with them first. */
-export function matching(all: Command[], typed: string): Command[] {
-  const letters = typed.trim().toLowerCase();
-  const rank = (command: Command) => {
-    const title = command.title.toLowerCase();
-    if (!letters || title.startsWith(letters)) return 0;
-    if (title.includes(letters)) return 1;
-    return inOrder(`${command.group} ${title}`.toLowerCase(), letters) ? 2 : -1;
+function onCanvas(act: () => void): () => void {
+  return () => {
+    go("canvas");
+    act();
   };
-  return all
-    .map((command) => ({ command, rank: rank(command) }))
-    .filter((each) => each.rank >= 0)
-    .sort((one, other) => one.rank - other.rank)
-    .map((each) => each.command);
-}
-
-function inOrder(text: string, letters: string): boolean {
-  let at = 0;
-  for (const letter of text) if (letter === letters[at]) at += 1;
-  return at === letters.length;
 }
 
 function firstLine(content: string): string {

@@ -4,7 +4,9 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import type { FunctionComponent } from "preact";
 import { useEffect } from "preact/hooks";
 import { connected } from "../api/live";
+import { leave, session, signedOut } from "../api/session";
 import { Canvas } from "../canvas/canvas";
+import { loaded } from "../canvas/glyphs";
 import { Attestations } from "../panels/attestations";
 import { Audit } from "../panels/audit";
 import { Handlers } from "../panels/handlers";
@@ -15,6 +17,7 @@ import { Watchers } from "../panels/watchers";
 import { IconButton } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { dismiss, notices } from "./notices";
+import { Login } from "./login";
 import { Palette } from "./palette";
 import { go, section, SECTIONS } from "./route";
 import { dark, toggleTheme } from "./theme";
@@ -41,13 +44,14 @@ export function Page() {
     <>
       <Navigation at={section} />
       <main>
-        {!connected.value && <p class="away" role="status">The host does not answer. Trying again…</p>}
+        {!connected.value && !signedOut.value && <p class="away" role="status">The host does not answer. Trying again…</p>}
         {/* Kept while a panel is shown: its runs go on. */}
         <div class="canvas-box" hidden={Panel !== undefined}><Canvas /></div>
         {Panel && <Panel />}
       </main>
       <Notices />
       {paletteOpen.value && <Palette close={() => (paletteOpen.value = false)} />}
+      {signedOut.value && <Login again={loaded.value} />}
     </>
   );
 } // prettier-ignore
@@ -68,8 +72,23 @@ function Navigation({ at }: { at: ReadonlySignal<string> }) {
         <span>Commands</span>
         <kbd>Ctrl K</kbd>
       </button>
+      <Who />
       <IconButton icon={dark.value ? "light" : "dark"} label={dark.value ? "Light" : "Dark"} onClick={toggleTheme} />
     </nav>
+  );
+} // prettier-ignore
+
+/** Who one is there, where that is asked; and what that allows. */
+function Who() {
+  const now = session.value;
+  if (!now?.needed || !now.authenticated) return null;
+  const may = { read: "may only read", run: "may run", admin: "may do everything" }[now.role ?? "read"];
+  return (
+    <div class="who">
+      <span class="who-name" title={`This token ${may}.`}>{now.name || "token"}</span>
+      <span class="muted who-may">{may}</span>
+      <IconButton icon="leave" label="Log out" onClick={() => void leave()} />
+    </div>
   );
 } // prettier-ignore
 
@@ -87,6 +106,7 @@ function Notices() {
 }
 
 function pressed(event: KeyboardEvent): void {
+  if (signedOut.value) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
     paletteOpen.value = !paletteOpen.value;

@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
-import { commands, matching } from "./commands";
+import { commands } from "./commands";
+import { matching } from "./matching";
 
 export function Palette({ close }: { close: () => void }) {
   const typed = useSignal("");

@@ -1,6 +1,9 @@
 /** Buttons. */
 
 import type { ComponentChildren } from "preact";
+import type { Role } from "../api/roles";
+import { barred } from "../api/session";
+import { complain } from "../shell/notices";
 import { Icon, type IconName } from "./icons";
 
 interface IconButtonProps {
@@ -11,19 +14,23 @@ interface IconButtonProps {
   pressed?: boolean;
   shortcut?: string;
   class?: string;
+  /** The role it takes; without that one is told why it does nothing. */
+  needs?: Role;
 }
 
 /** The label is what it is called, by screen readers and on hover. */
-export function IconButton({ icon, label, onClick, disabled, pressed, shortcut, class: kind }: IconButtonProps) {
+export function IconButton({ icon, label, onClick, disabled, pressed, shortcut, class: kind, needs }: IconButtonProps) {
+  const bar = needs ? barred(needs) : "";
   return (
     <button
       type="button"
       class={`icon-button ${kind ?? ""}`}
       aria-label={label}
-      title={shortcut ? `${label} (${shortcut})` : label}
+      title={bar || (shortcut ? `${label} (${shortcut})` : label)}
       aria-pressed={pressed}
+      aria-disabled={bar !== "" || undefined}
       disabled={disabled}
-      onClick={onClick}
+      onClick={bar ? () => complain(bar) : onClick}
     >
       <Icon name={icon} />
     </button>
@@ -37,11 +44,14 @@ interface ButtonProps {
   icon?: IconName;
   disabled?: boolean;
   submit?: boolean;
+  needs?: Role;
 }
 
-export function Button({ children, onClick, kind = "plain", icon, disabled, submit }: ButtonProps) {
+export function Button({ children, onClick, kind = "plain", icon, disabled, submit, needs }: ButtonProps) {
+  const bar = needs ? barred(needs) : "";
   return (
-    <button type={submit ? "submit" : "button"} class={`button ${kind}`} onClick={onClick} disabled={disabled}>
+    <button type={submit && !bar ? "submit" : "button"} class={`button ${kind}`} title={bar || undefined} disabled={disabled}
+      aria-disabled={bar !== "" || undefined} onClick={bar ? () => complain(bar) : onClick}>
       {icon && <Icon name={icon} />}
       {children}
     </button>
