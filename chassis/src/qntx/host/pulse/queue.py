@@ -12,7 +12,7 @@ DBOS is one to a process, hence the one consumer below.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
@@ -28,16 +28,18 @@ PRIORITY_MIDDLE = 1 << 30
 # Deliveries outlive the code that made them: a changed version must not orphan them.
 APPLICATION_VERSION = "1"
 
-Consumer = Callable[[str, int], Awaitable[None]]
+Consumer = Callable[[str, int], Coroutine[Any, Any, None]]
 
-_consumer: Consumer | None = None
+_consumer: tuple[Consumer, asyncio.AbstractEventLoop] | None = None
 
 
 @DBOS.workflow(name="deliver")
 async def _deliver(job_id: str, generation: int) -> None:
     if _consumer is None:
         raise RuntimeError("a delivery arrived while no Pulse is open")
-    await _consumer(job_id, generation)
+    consumer, loop = _consumer
+    # DBOS, launched from a thread, has a loop of its own; what a job runs on belongs to the host's.
+    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(consumer(job_id, generation), loop))
 
 
 class Queue:
@@ -67,7 +69,7 @@ class Queue:
         global _consumer
         if _consumer is not None:
             raise RuntimeError("this process has a Pulse already; DBOS allows one")
-        _consumer = self._consumer
+        _consumer = self._consumer, asyncio.get_running_loop()
         try:
             await self._launch()
         except BaseException:
@@ -112,8 +114,8 @@ class Queue:
             }
         )
         DBOS.listen_queues(names)
-        # A database may be slow to make its tables; plugins and HTTP must not wait for it.
-        await asyncio.to_thread(DBOS.launch)
+        # Here, not in a thread: DBOS runs what it delivers on the loop that it is launched in.
+        DBOS.launch()
         for name in names:
             await self._make(name)
 
