@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import grpc
 import grpc.aio
@@ -39,6 +39,15 @@ _SERVICES = {
     "schedule_endpoint": schedule_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
     "fetch_endpoint": fetch_pb2.DESCRIPTOR.services_by_name["FetchService"],
 }
+
+
+class Panelled(NamedTuple):
+    """A handler as the handlers panel shows it."""
+
+    name: str
+    code: str
+    periods: list[int]
+    watched: list[tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -97,6 +106,21 @@ class Core:
 
     def with_predicate(self, predicate: str) -> list[ats.Attestation]:
         return [row for row in self.rows if predicate in row.predicates]
+
+    def handlers_panel(self, plugin: str, answer: domain.InitializeResponse) -> list[Panelled]:
+        """The page's list of handlers after that Initialize: newest first, joined as the page joins them."""
+        schedules = [(f"{plugin}/{each.handler_name}", each.interval_seconds) for each in answer.schedules]
+        watchers = [(plugin, each.handler_name, tuple(each.predicates)) for each in answer.watchers]
+        newest = {row.subjects[0]: row for row in self.rows if "handler" in row.predicates}
+        return [
+            Panelled(
+                subject,
+                row.attributes["code"],
+                [seconds for name, seconds in schedules if name == f"{row.contexts[0]}/{subject}"],
+                [wanted for owner, name, wanted in watchers if (owner, name) == (row.contexts[0], subject)],
+            )
+            for subject, row in reversed(newest.items())
+        ]
 
     # ATSStoreService
 

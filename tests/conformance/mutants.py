@@ -109,6 +109,18 @@ def never_firing() -> None:
 
 
 @mutant
+def unjoined() -> None:
+    """Fires its handlers under names that no page knows."""
+
+    def spoil(answer: domain.InitializeResponse) -> domain.InitializeResponse:
+        for each in (*answer.watchers, *answer.schedules):
+            each.handler_name = f"python.{each.handler_name}"
+        return answer
+
+    answers(DomainServicer, "Initialize", spoil)
+
+
+@mutant
 def growing() -> None:
     """Is another plugin each time it is initialised."""
     numbers = itertools.count()

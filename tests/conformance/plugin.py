@@ -394,6 +394,27 @@ async def test_watcher_ids_leave_the_plugins_name_to_the_core(driven):
     assert ids == {"counter-count", "handler-reload"}
 
 
+async def test_the_handlers_panel_shows_each_handler_with_what_fires_it(driven):
+    """Section 3.7: schedules join by CONTEXT/SUBJECT, watchers by the plugin's name and the bare subject."""
+    code = COUNTER + "\n@schedule(every=3600)\ndef hourly():\n    return 'hourly'\n"
+    driven.core.publish(["counter"], ["handler"], [driven.name], {"code": "old = True"})
+    driven.core.publish(["counter"], ["handler"], [driven.name], {"code": code})
+    driven.core.publish(["plain"], ["handler"], [driven.name], {"code": "_result = 1"})
+    fired = driven.core.publish(["a"], ["sequence:new"], ["lab"])
+
+    answer = await driven.domain.Initialize(driven.core.initialize_request(), timeout=10)
+
+    assert driven.core.handlers_panel(driven.name, answer) == [
+        ("plain", "_result = 1", [], []),
+        ("counter", code, [3600], [("sequence:new",)]),
+    ]
+    assert "counter" in answer.handler_names
+    for payload, result in ((upstream_json(fired), 1), (b"", "hourly")):
+        request = domain.ExecuteJobRequest(job_id="JB-1", handler_name="counter", payload=payload)
+        ran = await driven.domain.ExecuteJob(request, timeout=60)
+        assert json.loads(ran.result)["result"] == result
+
+
 async def test_a_dead_attestation_store_does_not_keep_initialize_from_answering(driven):
     """Appendix B 4: within the ten seconds, whatever is away."""
     request = domain.InitializeRequest(auth_token="t", ats_store_endpoint="127.0.0.1:1")

@@ -102,3 +102,31 @@ def test_a_watch_made_while_the_host_runs_fires(host: RunningHost, qntx: Qntx) -
     (made,) = host.until(counted)
     assert made["attributes"]["of"] == sent.json()["id"]
     assert made["contexts"] == ["counting"]
+
+
+def test_what_a_handler_declares_while_the_host_runs_fires_and_goes_with_its_declaration(
+    host: RunningHost, qntx: Qntx
+) -> None:
+    tick = "@schedule(every=1)\ndef tick():\n    attest('clock', 'ticked')\n"
+    echo = "@watch('ticked', context='ticking')\ndef echo(upstream):\n    attest(upstream.subjects, 'echoed')\n"
+
+    def schedules() -> Any:
+        told = host.http.get("/api/pulse/schedules").json()["jobs"]
+        return [each["interval_seconds"] for each in told if each["handler_name"] == "python/ticking"]
+
+    def watchers() -> Any:
+        return [each["predicates"] for each in host.http.get("/api/watchers").json() if "echoing" in each["id"]]
+
+    qntx("handler", "create", "ticking", "--code", tick)
+    qntx("handler", "create", "echoing", "--code", echo)
+    (echoed, *_) = host.until(lambda: host.http.get("/api/attestations", params={"predicate": "echoed"}).json())
+    assert (echoed["subjects"], echoed["contexts"]) == (["clock"], ["echoing"])
+    assert (schedules(), watchers()) == ([1], [["ticked"]])
+
+    qntx("handler", "create", "ticking", "--code", tick.replace("1", "3600"))
+    qntx("handler", "create", "echoing", "--code", echo.replace("ticked", "never"))
+    host.until(lambda: (schedules(), watchers()) == ([3600], [["never"]]))
+
+    qntx("handler", "create", "ticking", "--code", tick.partition("\n")[2])
+    qntx("handler", "delete", "echoing")
+    host.until(lambda: (schedules(), watchers()) == ([], []))

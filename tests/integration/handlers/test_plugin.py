@@ -131,12 +131,14 @@ async def test_what_is_announced_is_what_pulse_and_watchers_need(world: World) -
         "python.sequences.tick",
         "python.vacancies",
         "python.__reload",
+        "sequences",
+        "vacancies",
     ]
     assert [(each.id, each.handler_name) for each in told.watchers] == [
-        ("sequences-count", "python.sequences.count"),
+        ("sequences-count", "sequences"),
         ("handler-reload", "python.__reload"),
     ]
-    assert [(each.handler_name, each.interval_seconds) for each in told.schedules] == [("python.sequences.tick", 300)]
+    assert [(each.handler_name, each.interval_seconds) for each in told.schedules] == [("sequences", 300)]
 
 
 async def test_handlers_made_while_it_runs_need_no_restart(world: World) -> None:

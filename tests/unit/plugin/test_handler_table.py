@@ -78,9 +78,9 @@ def test_a_name_that_could_never_be_called_is_a_fault(name):
 def test_one_function_keeps_the_plain_name():
     found = told(row("vacancies", code=WATCH))
 
-    assert found.handler_names == ("python.script", "python.vacancies", "python.__reload")
+    assert found.handler_names == ("python.script", "python.vacancies", "python.__reload", "vacancies")
     assert [(each.id, each.handler_name) for each in found.watchers] == [
-        ("vacancies-count", "python.vacancies"),
+        ("vacancies-count", "vacancies"),
         ("handler-reload", "python.__reload"),
     ]
     watcher = found.watchers[0]
@@ -98,11 +98,30 @@ def test_each_of_several_functions_has_an_address_of_its_own():
         "python.vacancies.count",
         "python.vacancies.tick",
         "python.__reload",
+        "alone",
+        "vacancies",
     )
-    assert found.watchers[0].handler_name == "python.vacancies.count"
+    assert found.watchers[0].handler_name == "vacancies"
     schedule = found.schedules[0]
-    assert (schedule.handler_name, schedule.interval_seconds) == ("python.vacancies.tick", 300)
+    assert (schedule.handler_name, schedule.interval_seconds) == ("vacancies", 300)
     assert (schedule.enabled_by_default, schedule.description) == (True, "Ticks.")
+
+
+def test_a_trigger_names_its_function_where_the_handlers_own_name_could_mean_another():
+    by_hand = "@handler\ndef now(): ...\n"
+    two_watches = WATCH + WATCH.replace("count", "sum")
+    two_ticks = TICK + TICK.replace("tick", "tock")
+
+    found = told(row("a", code=two_watches), row("b", code=two_ticks), row("c", code=TICK + by_hand))
+
+    assert [each.handler_name for each in found.watchers[:2]] == ["python.a.count", "python.a.sum"]
+    assert [each.handler_name for each in found.schedules] == ["python.b.tick", "python.b.tock", "python.c.tick"]
+
+
+def test_a_handler_whose_name_reads_as_anothers_is_fired_by_its_whole_name():
+    found = told(row("python.b", code=WATCH), row("b", code="x = 1"))
+
+    assert found.watchers[0].handler_name == "python.python.b"
 
 
 def test_no_name_is_announced_twice():

@@ -89,7 +89,7 @@ async def test_handlers_are_found_and_announced(world: World) -> None:
 
     found = await world.handlers.discover()
 
-    assert found.handler_names == ("python.script", "python.vacancies", "python.__reload")
+    assert found.handler_names == ("python.script", "python.vacancies", "python.__reload", "vacancies")
 
 
 async def test_many_versions_hide_no_handler(world: World) -> None:
@@ -180,12 +180,12 @@ async def test_a_deleted_handler_is_gone_after_a_reload(world: World) -> None:
 async def test_a_changed_period_reaches_the_hosts_schedule(world: World) -> None:
     await world.publish("a", TICK.format(60))
     await world.handlers.discover()
-    world.schedules.active["python/python.a"] = ("S60", 60)  # as a host makes it of Initialize's answer
+    world.schedules.active["python/a"] = ("S60", 60)  # as a host makes it of Initialize's answer
 
     for seconds in (120, 60):
         await world.publish("a", TICK.format(seconds))
         await world.handlers.reload()
-        assert world.schedules.seconds() == {"python/python.a": seconds}
+        assert world.schedules.seconds() == {"python/a": seconds}
 
     await world.publish("a", "x = 1")
     await world.handlers.reload()

@@ -137,7 +137,7 @@ def logs(name: str, runs: int, plugin: str, as_json: bool) -> None:
     """What the last runs of NAME wrote, and how they ended."""
     with client.find() as host:
         owner, known = _one(host, name, plugin)
-        addresses = {known["handler_name"], *(function["address"] for function in known["functions"])}
+        addresses = {name, known["handler_name"], *(function["address"] for function in known["functions"])}
         jobs = [
             job
             for address in sorted(addresses)

@@ -100,6 +100,8 @@ def announcement(plugin: str, handlers: Mapping[str, Handler], contexts: Sequenc
     """Names, watchers and schedules of these handlers of this plugin, published in these contexts."""
     ordered = [handlers[name] for name in sorted(handlers)]
     names = [SCRIPT, *(address for handler in ordered for address, _ in handler.addresses()), RELOAD]
+    # All of them, since a host that is not told of a name at Initialize cannot be given a schedule for it later.
+    bare = [handler.name for handler in ordered if _is_own(plugin, handler.name)]
     reload = domain_pb2.WatcherRegistration(
         id="handler-reload",
         handler_name=f"{plugin}.{RELOAD}",
@@ -109,7 +111,7 @@ def announcement(plugin: str, handlers: Mapping[str, Handler], contexts: Sequenc
     )
     return Announcement(
         # A host may fall over a name that it is told twice.
-        handler_names=tuple(dict.fromkeys(f"{plugin}.{name}" for name in names)),
+        handler_names=tuple(dict.fromkeys((*(f"{plugin}.{name}" for name in names), *bare))),
         watchers=(*(each for handler in ordered for each in _watchers(plugin, handler)), reload),
         schedules=tuple(each for handler in ordered for each in _schedules(plugin, handler)),
     )
@@ -129,12 +131,27 @@ def _misnamed(name: str) -> str:
     return ""
 
 
+def _fired_as(plugin: str, handler: Handler, function: Function, alone: bool) -> str:
+    """The name under which a trigger runs this function.
+
+    The handler's own where that is enough to find the function: QNTX's handlers panel shows those triggers beside the
+    handler that bear its bare name. Else the function's address.
+    """
+    return handler.name if alone and _is_own(plugin, handler.name) else f"{plugin}.{handler.address(function)}"
+
+
+def _is_own(plugin: str, name: str) -> bool:
+    """Whether a bare name means this handler, and does not read as another one's name in full."""
+    return not name.startswith(f"{plugin}.")
+
+
 def _watchers(plugin: str, handler: Handler) -> Iterator[domain_pb2.WatcherRegistration]:
+    alone = sum(bool(function.watches) for function in handler.declared.functions) == 1
     for function in handler.declared.functions:
         for number, watch in enumerate(_merged(function.watches), start=1):
             yield domain_pb2.WatcherRegistration(
                 id=f"{handler.name}-{function.name}" + (f"-{number}" if number > 1 else ""),
-                handler_name=f"{plugin}.{handler.address(function)}",
+                handler_name=_fired_as(plugin, handler, function, alone),
                 predicates=watch.predicates,
                 contexts=watch.contexts,
                 max_fires_per_second=FIRES_PER_SECOND,
@@ -150,10 +167,12 @@ def _merged(watches: tuple[Watch, ...]) -> list[Watch]:
 
 
 def _schedules(plugin: str, handler: Handler) -> Iterator[domain_pb2.ScheduleInfo]:
-    for function in handler.declared.functions:
+    functions = handler.declared.functions
+    alone = sum(bool(each.periods) for each in functions) == 1 and not any(each.by_hand for each in functions)
+    for function in functions:
         for seconds in function.periods:
             yield domain_pb2.ScheduleInfo(
-                handler_name=f"{plugin}.{handler.address(function)}",
+                handler_name=_fired_as(plugin, handler, function, alone),
                 interval_seconds=seconds,
                 enabled_by_default=True,
                 description=function.description,

@@ -161,7 +161,8 @@ class Handlers:
     async def _set_period(self, registered: str, seconds: int | None) -> None:
         # An active schedule of that handler is found by asking for one: the host then answers the id it has.
         schedules = self._host().schedules
-        metadata = {"plugin": self._plugin}
+        # A host that knows whose schedule it is takes it away with the declaration.
+        metadata = {"plugin": self._plugin, "declared": "true"}
         schedule_id = await schedules.create(registered, seconds or PLACEHOLDER_SECONDS, None, metadata)
         if seconds is None:
             await schedules.delete(schedule_id)

@@ -57,9 +57,11 @@ class ScheduleService:
 
     async def _create(self, request: pb.CreateScheduleRequest) -> str:
         """An active schedule of the same handler is answered instead of a second one, as the core does it."""
+        plugin = _declarer(request)
         for kept in await self._schedules.list(states=[ScheduleState.ACTIVE]):
             # All `ix` lines of a provider share one handler.
-            if kept.handler_name == request.handler_name and not kept.ats_code:
+            same = kept.handler_name == request.handler_name and not kept.ats_code
+            if same and (not plugin or kept.declared_by == plugin):
                 return kept.id
         created = await self._schedules.create(
             ScheduleDraft(
@@ -67,6 +69,7 @@ class ScheduleService:
                 interval_seconds=request.interval_seconds,
                 payload_json=request.payload or b"{}",
                 metadata_json=json.dumps(dict(request.metadata), sort_keys=True),
+                declared_by=plugin,
                 first_run_at_once=False,
             )
         )
@@ -85,6 +88,13 @@ class ScheduleService:
             return await work()
         except ChassisError as error:
             return response(error=str(error))
+
+
+def _declarer(request: pb.CreateScheduleRequest) -> str:
+    """The plugin that brings a schedule it declares up to date by this; empty for every other request."""
+    plugin = request.metadata.get("plugin", "")
+    own = request.handler_name.startswith(f"{plugin}/")
+    return plugin if own and request.metadata.get("declared") == "true" else ""
 
 
 def schedule_to_proto(schedule: Schedule) -> pb.ScheduledJob:
