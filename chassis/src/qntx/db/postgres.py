@@ -103,14 +103,15 @@ def reason(error: psycopg.Error) -> str:
 class Session:
     """One connection for one thread. What a lost connection certainly undid is done again on the next one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._url = url
+        self._patience_seconds = patience_seconds
         self._connection: Connection | None = None
         self._stopped = threading.Event()
 
     def read(self, question: Callable[[Connection], T]) -> T:
         """Ask, outside any transaction."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
                 return question(self._connected())
@@ -125,7 +126,7 @@ class Session:
         Where the connection is lost during the commit itself, nobody knows what became of it. Then `kept` is asked on
         the next connection whether that work is there; without `kept`, Unavailable says that it is not known.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         doubt: _InDoubt | None = None
         while True:
             try:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-from qntx.db.postgres import CHANNEL, CONNECT_SECONDS, SILENCE, Session, address, connect_first
+from qntx.db.postgres import CHANNEL, CONNECT_SECONDS, PATIENCE_SECONDS, SILENCE, Session, address, connect_first
 from qntx.errors import Unavailable
 
 READERS = 4
@@ -27,10 +27,11 @@ T = TypeVar("T")
 
 
 class Database:
-    """An async context manager. `url` is postgresql://…"""
+    """An async context manager. `url` is postgresql://…; work waits so long for a server that is away."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.url = address(url)
+        self._patience_seconds = patience_seconds
         self._readers: _Threads | None = None
         self._writers: _Threads | None = None
         self._heard: dict[str, set[Callable[[], None]]] = {}
@@ -39,8 +40,8 @@ class Database:
     async def __aenter__(self) -> Self:
         connection = await asyncio.to_thread(connect_first, self.url)
         connection.close()
-        self._readers = _Threads(self.url, READERS, "database-reader")
-        self._writers = _Threads(self.url, WRITERS, "database-writer")
+        self._readers = _Threads(self.session, READERS, "database-reader")
+        self._writers = _Threads(self.session, WRITERS, "database-writer")
         self._listening = asyncio.create_task(self._listen(), name="the shared database's notices")
         return self
 
@@ -56,6 +57,10 @@ class Database:
             await asyncio.to_thread(writers.finish)
         if readers is not None:
             await asyncio.to_thread(readers.close)
+
+    def session(self) -> Session:
+        """A connection more, for a thread of one's own."""
+        return Session(self.url, patience_seconds=self._patience_seconds)
 
     async def read(self, question: Callable[[Connection], T]) -> T:
         """Ask in a thread, outside any transaction. It may be asked twice, where the connection breaks."""
@@ -114,8 +119,8 @@ async def _connect_to_listen(url: str) -> AsyncConnection:
 class _Threads:
     """A pool of threads, each with a session of its own."""
 
-    def __init__(self, url: str, count: int, name: str) -> None:
-        self._url = url
+    def __init__(self, session: Callable[[], Session], count: int, name: str) -> None:
+        self._session = session
         self._own = threading.local()
         self._sessions: list[Session] = []
         self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
@@ -141,6 +146,6 @@ class _Threads:
     def _do(self, work: Callable[[Session], T]) -> T:
         session: Session | None = getattr(self._own, "session", None)
         if session is None:
-            session = self._own.session = Session(self._url)
+            session = self._own.session = self._session()
             self._sessions.append(session)
         return work(session)

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from psycopg import Connection
 
 from qntx.db.group import Group, Work
-from qntx.db.postgres import ARRIVALS_LOCK, Session, lock, notify
+from qntx.db.postgres import ARRIVALS_LOCK, lock, notify
 from qntx.db.postgres_database import Database
 from qntx.db.postgres_migrations import migrate
 from qntx.errors import InvalidRequest, Unavailable
@@ -54,7 +54,7 @@ class PostgresStore:
         self._signer = signer
         self._now_ms = now_ms
         self._last_ms = 0
-        self._session = Session(database.url)
+        self._session = database.session()
         self._group: Group[_Job] | None = None
         self._latest = 0
         self._arrival = asyncio.Event()
