@@ -17,9 +17,10 @@ import msgspec
 import structlog
 
 from qntx.errors import ChassisError, NotFound
-from qntx.host.canvas import RESULT_BYTES_MAX, Canvas
+from qntx.host.canvas import RESULT_BYTES_MAX
 from qntx.host.events import Hub
 from qntx.host.executor import Answer, Script
+from qntx.host.keeping import CanvasStore
 from qntx.host.melds import actor, answered, upstream_of
 from qntx.host.store.base import AttestationStore
 from qntx.model.attestation import Filter
@@ -35,7 +36,7 @@ log = structlog.get_logger("qntx.host.answers")
 class Answers:
     """An async context manager: entered, it follows the jobs of ix glyphs too."""
 
-    def __init__(self, canvas: Canvas, store: AttestationStore, hub: Hub) -> None:
+    def __init__(self, canvas: CanvasStore, store: AttestationStore, hub: Hub) -> None:
         self._canvas = canvas
         self._store = store
         self._hub = hub

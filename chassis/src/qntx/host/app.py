@@ -16,7 +16,7 @@ import structlog
 from fastapi import APIRouter
 
 from qntx.errors import Refused
-from qntx.host import presence
+from qntx.host import presence, stores
 from qntx.host.access import exposure
 from qntx.host.access.door import Door
 from qntx.host.access.tokens import Tokens
@@ -41,7 +41,6 @@ from qntx.host.api import (
     watchers,
 )
 from qntx.host.audit import Audit
-from qntx.host.canvas import Canvas
 from qntx.host.config import Config
 from qntx.host.events import Hub
 from qntx.host.executor import Executor
@@ -49,6 +48,7 @@ from qntx.host.home import Home
 from qntx.host.ix.bundled import Bundled
 from qntx.host.ix.router import Router
 from qntx.host.ix.scripts import Scripts
+from qntx.host.keeping import CanvasStore
 from qntx.host.melds import Melds
 from qntx.host.plugins.configuring import Configuring
 from qntx.host.plugins.discovery import discover, search_paths
@@ -62,18 +62,18 @@ from qntx.host.presence import Presence
 from qntx.host.pulse import declared as declared_schedules
 from qntx.host.pulse.dispatch import PluginDispatcher
 from qntx.host.pulse.pulse import Pulse
-from qntx.host.pulse.sqlite import SQLiteBackend
+from qntx.host.relay import heed
 from qntx.host.services import ats, fetch, jobs, schedules
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import Elsewhere, ServiceServer, elsewhere
 from qntx.host.serving import HttpServer, Tls
+from qntx.host.store.base import AttestationStore
 from qntx.host.store.node_key import NodeKey
-from qntx.host.store.sqlite import SQLiteStore
+from qntx.host.stores import Stores
 from qntx.host.watchers import declared as declared_watchers
 from qntx.host.watchers.dispatcher import HostDispatcher
 from qntx.host.watchers.engine import Engine
 from qntx.host.watchers.glyphs import Glyphs
-from qntx.host.watchers.storage import WatcherStore
 from qntx.host.web.fetcher import Fetcher
 from qntx.model.nearest import meant
 from qntx.protocol import domain_pb2
@@ -120,9 +120,11 @@ class Host:
         config, home = self._config, self._home
         attached = remotes(config.of_plugins, os.environ)
         installed = discover(config.plugin, search_paths(config.plugin, home, self._folder), attached)
-        _report_unused(config, [*(one.name for one in installed), *attached])
+        here = [*(one.name for one in installed), *attached]
+        _report_unused(config, here)
         node = NodeKey.load(home.keys / "node.key")
-        store = await stack.enter_async_context(SQLiteStore(home.attestations, node))
+        kept = await stack.enter_async_context(stores.opened(config.host.database, home, here))
+        store = await stack.enter_async_context(kept.attestations(node))
         audit = await stack.enter_async_context(Audit(home, self.registry))
         token = new_token()
         fetcher = await stack.enter_async_context(Fetcher(private=config.host.fetch_private))
@@ -131,16 +133,19 @@ class Host:
             lambda server: fetch.serve(server, store, fetcher, token),
         ]
         if self._serve:
-            work = await stack.enter_async_context(self._pulse())
+            await stack.enter_async_context(kept.relay(self.hub))
+            work = await stack.enter_async_context(self._pulse(kept))
+            heeding = asyncio.create_task(heed(self.hub, work.look), name="other hosts' wishes")
+            stack.callback(heeding.cancel)
             offered.append(lambda server: jobs.serve(server, work.jobs, token))
             offered.append(lambda server: schedules.serve(server, work.schedules, token))
         services = await stack.enter_async_context(ServiceServer(offered, _elsewhere(config)))
         introduction = Introduction(config, home, services, token, node.did, queue=self._serve)
         manager = Manager(installed, attached, self.registry, home, introduction, config.plugin)
         if self._serve:
-            glyphs = await stack.enter_async_context(Canvas(home.canvas))
+            glyphs = await stack.enter_async_context(kept.canvas())
             self.executor.observer = await stack.enter_async_context(Answers(glyphs, store, self.hub))
-            engine = await self._watching(stack, store, work, glyphs)
+            engine = await self._watching(stack, kept, store, work, glyphs)
             melds = Melds(glyphs, engine)
             await melds.follow()
             await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds))
@@ -149,28 +154,30 @@ class Host:
         if self._serve:
             # Before that, so that a plugin that is stopped is not taken for one that failed.
             stack.push_async_callback(engine.aclose)
-            stack.push_async_callback(work.stop_running)
+            stack.push_async_callback(work.stop_running, config.pulse.drain_seconds)
         refreshing = asyncio.create_task(refresh(store, manager.reinitialize), name="plugins' handlers")
         stack.callback(refreshing.cancel)
         log.info("host started", url=self.url, plugins=[plugin.name for plugin in self.registry])
 
-    def _pulse(self) -> Pulse:
+    def _pulse(self, kept: Stores) -> Pulse:
         section = self._config.pulse
         return Pulse(
-            lambda executor: SQLiteBackend(self._home.root, executor),
+            kept.pulse,
             PluginDispatcher(self.registry),
             lambda job: self.hub.publish("job", **pulse.job_record(job, payload=False)),
             running_max=section.running_max,
             keep_seconds=section.keep_days * 86_400,
         )
 
-    async def _watching(self, stack: AsyncExitStack, store: SQLiteStore, work: Pulse, glyphs: Canvas) -> Engine:
+    async def _watching(
+        self, stack: AsyncExitStack, kept: Stores, store: AttestationStore, work: Pulse, glyphs: CanvasStore
+    ) -> Engine:
         """What fires watchers, and takes up those and the schedules that plugins declare."""
-        kept = await stack.enter_async_context(WatcherStore(self._home.watchers))
+        storage = await stack.enter_async_context(kept.watchers())
         http = await stack.enter_async_context(httpx.AsyncClient())
         runs = Glyphs(self.executor, glyphs, self.hub)
         dispatcher = HostDispatcher(self.executor, self.registry, runs, http, self._config.host.default_provider)
-        engine = await stack.enter_async_context(Engine(store, kept, dispatcher, self.hub))
+        engine = await stack.enter_async_context(Engine(store, storage, dispatcher, self.hub, turns=kept.turns()))
 
         async def watchers_announced(plugin: str, response: domain_pb2.InitializeResponse) -> None:
             await engine.declare(plugin, declared_watchers.declared(plugin, response.watchers))
@@ -185,7 +192,7 @@ class Host:
     async def _answering(
         self,
         stack: AsyncExitStack,
-        store: SQLiteStore,
+        store: AttestationStore,
         manager: Manager,
         engine: Engine,
         work: Pulse,

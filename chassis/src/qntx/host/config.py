@@ -21,6 +21,8 @@ from qntx.host.home import Home
 from qntx.model.nearest import meant
 
 FILE_NAME = "am.toml"
+DATABASE_VARIABLE = "QNTX_DATABASE"
+"""The short name of QNTX_HOST_DATABASE."""
 
 
 class PluginSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,13 @@ class HostSection(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8777
     default_provider: Annotated[
         str, Meta(description="The plugin that runs plain `py` glyphs. Empty: python, else the only one.")
+    ] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="The PostgreSQL that hosts share, as postgresql://USER@MACHINE/DATABASE; also QNTX_DATABASE. "
+            "Empty: files in QNTX_HOME, for this host alone."
+        ),
     ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least severe of the host's log lines kept.")
@@ -105,6 +114,10 @@ class PulseSection(msgspec.Struct, frozen=True, kw_only=True):
 
     running_max: Annotated[int, Meta(ge=1, le=1000, description="Jobs that run at once.")] = 8
     keep_days: Annotated[float, Meta(ge=0, description="How long jobs that ended are kept.")] = 30.0
+    drain_seconds: Annotated[
+        float,
+        Meta(ge=0, description="How long running jobs may go on when the host stops. What still runs then runs again."),
+    ] = 0.0
 
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {"plugin": PluginSection, "host": HostSection, "pulse": PulseSection}
@@ -191,6 +204,8 @@ def _checked(type_: type[msgspec.Struct], section: Mapping[str, Any], name: str,
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {}
+    if DATABASE_VARIABLE in environment:
+        tables["host"] = {"database": environment[DATABASE_VARIABLE]}
     for variable, text in environment.items():
         for name, type_ in SECTIONS.items():
             if variable.startswith(prefix := f"QNTX_{name.upper()}_"):

@@ -21,6 +21,8 @@ class HostEvent:
 
     kind: str
     data: dict[str, Any]
+    elsewhere: bool = False
+    """It happened in another host, of those that share a database."""
 
 
 class Hub:
@@ -31,9 +33,13 @@ class Hub:
 
     def publish(self, kind: str, **data: Any) -> None:
         """From the host's own thread."""
+        self.pass_on(HostEvent(kind, data))
+
+    def pass_on(self, event: HostEvent) -> None:
+        """What was published elsewhere."""
         for listener in self._listeners:
-            if listener.wants(kind):
-                listener.take(HostEvent(kind, data))
+            if listener.wants(event.kind):
+                listener.take(event)
 
     async def listen(self, kinds: Collection[str] = ()) -> AsyncGenerator[HostEvent, None]:
         """What is published from now on; of those kinds, or all where none is named."""

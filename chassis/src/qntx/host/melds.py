@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from qntx.host.canvas import Canvas, Glyph
+from qntx.host.canvas import Glyph
+from qntx.host.keeping import CanvasStore
 from qntx.host.watchers.engine import Engine
 from qntx.model.attestation import Attestation, Draft, Filter
 from qntx.model.watcher import Action, Watcher
@@ -26,7 +27,7 @@ FIRES_PER_SECOND = 10.0
 class Melds:
     """Keeps the watchers in step with the canvas."""
 
-    def __init__(self, canvas: Canvas, engine: Engine) -> None:
+    def __init__(self, canvas: CanvasStore, engine: Engine) -> None:
         self._canvas = canvas
         self._engine = engine
         self._turn = asyncio.Lock()

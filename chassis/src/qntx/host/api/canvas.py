@@ -10,7 +10,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from qntx.host.api.errors import RESPONSES, Body
-from qntx.host.canvas import Canvas, Glyph
+from qntx.host.canvas import Glyph
+from qntx.host.keeping import CanvasStore
 from qntx.host.melds import Melds
 
 PIXELS_MAX = 1e6
@@ -57,7 +58,7 @@ class AnswerBody(Body):
     result: Any = Field(description="What the glyph answered.")
 
 
-def router(canvas: Canvas, melds: Melds) -> APIRouter:
+def router(canvas: CanvasStore, melds: Melds) -> APIRouter:
     routes = APIRouter(prefix="/api/canvas", tags=["canvas"], responses=RESPONSES)
 
     @routes.get("")

@@ -9,9 +9,9 @@ import msgspec
 
 from qntx.errors import ChassisError
 from qntx.host.answers import EVENT
-from qntx.host.canvas import Canvas
 from qntx.host.events import Hub
 from qntx.host.executor import Answer, Executor, Script
+from qntx.host.keeping import CanvasStore
 from qntx.host.melds import upstream_of
 from qntx.host.watchers.dispatch import Ran
 from qntx.model.attestation import Attestation
@@ -35,7 +35,7 @@ class _Target:
 class Glyphs:
     """What they answer is kept on the canvas by whoever observes the executor."""
 
-    def __init__(self, executor: Executor, canvas: Canvas, hub: Hub) -> None:
+    def __init__(self, executor: Executor, canvas: CanvasStore, hub: Hub) -> None:
         self._executor = executor
         self._canvas = canvas
         self._hub = hub
