@@ -54,5 +54,7 @@ function firedBy(effect: Attestation, watchers: Watcher[]): string | undefined {
 function marked(watcher: Watcher, mark: string): boolean {
   if (mark.startsWith("glyph:")) return watcher.action_data.includes(mark.slice(6));
   const named = /"handler_name":\s*"([^"]+)"/.exec(watcher.action_data)?.[1] ?? "";
-  return named.split(/[./]/).slice(1).includes(mark);
+  const parts = named.split(/[./]/);
+  // A bare name is the handler's own; otherwise the plugin's comes first.
+  return parts.slice(parts.length > 1 ? 1 : 0).includes(mark);
 }
