@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import psycopg
 import pytest
@@ -105,6 +108,61 @@ async def test_runs_on_two_machines_are_complete_on_one_chain(postgres_url: str,
     await capsules.close()
 
     assert (verdict.complete, verdict.sealed, verdict.started) == (True, 2, 2)
+
+
+RECORDING = """
+import sys; sys.modules['sqlalchemy'] = None  # as where it is not installed: starts in half the time
+import os, signal
+from qntx.capsules import Capsule, Capsules, Recorder
+capsules = Capsules(sys.argv[1])
+recorder = Recorder(capsules)
+print("ready", flush=True)
+sys.stdin.readline()
+if sys.argv[2] == "recover":
+    print(sum(not ack.exception() for ack in recorder.recover()))
+    sys.exit()
+runs = [recorder.begin(Capsule()).finish("success") for _ in range(40)]
+if sys.argv[2] == "die":
+    runs[-1].result()
+    left = [recorder.begin(Capsule()) for _ in range(3)]
+    left[0].finish("success")
+    os.kill(os.getpid(), signal.SIGKILL)
+recorder.close()
+"""
+
+
+def run_at_once(url: str, whats: Sequence[str]) -> list[tuple[int, str]]:
+    """A process for each of these, all let go at the same time; how they ended, and what they said last."""
+    command = [sys.executable, "-c", RECORDING, url]
+    processes = [Popen([*command, what], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) for what in whats]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [(process.wait(60), process.communicate()[0]) for process in processes]
+
+
+async def test_four_processes_share_a_chain_and_what_a_killed_one_left_is_recovered_once(postgres_url: str) -> None:
+    ended = await asyncio.to_thread(run_at_once, postgres_url, ["live", "live", "live", "die"])
+    capsules = Capsules(postgres_url)
+    left = await capsules.verify()
+    recovered = await asyncio.to_thread(run_at_once, postgres_url, ["recover"] * 4)
+
+    verdict = await capsules.verify(level=Level.SIGNATURES)
+    records = await capsules.storage.get_all_ordered()
+    await capsules.close()
+
+    assert [code for code, _ in ended] == [0, 0, 0, -9]
+    assert (left.valid, left.complete) == (True, True)
+    assert left.running >= 2
+    # One of the four had them all: those it could not know to be sealed, too.
+    assert sorted(said == "0\n" for _, said in recovered) == [False, True, True, True]
+    assert [record.sequence for record in records] == list(range(163))
+    assert (verdict.error, verdict.incomplete) == (None, None)
+    assert (verdict.started, verdict.sealed, verdict.failed, verdict.running) == (163, 163, 2, 0)
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_not_a_wait(tmp_path: Path) -> None:

@@ -215,6 +215,38 @@ def forking(path: Path) -> int:
         return child
 
 
+FORKING_OFTEN = """
+import sys; sys.modules['sqlalchemy'] = None  # as where it is not installed: starts in half the time
+import os, threading
+from qntx.capsules import Capsule, Capsules, Recorder
+recorder = Recorder(Capsules(sys.argv[1]))
+over = threading.Event()
+def record():
+    while not over.is_set():
+        recorder.begin(Capsule()).finish("success")
+recording = threading.Thread(target=record)
+recording.start()
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+over.set()
+recording.join()
+print("forked")
+"""
+
+
+async def test_a_process_that_forks_while_it_records_goes_on_and_loses_nothing(tmp_path: Path) -> None:
+    assert await asyncio.to_thread(run_to_its_end, FORKING_OFTEN, str(tmp_path / "audit.db")) == "forked\n"
+
+    capsules = Capsules(tmp_path / "audit.db")
+    verdict = await capsules.verify()
+    await capsules.close()
+
+    assert (verdict.valid, verdict.complete, verdict.failed, verdict.running) == (True, True, 0, 0)
+
+
 async def test_many_tasks_record_at_once(capsules: Capsules) -> None:
     recorder = Recorder(capsules)
 

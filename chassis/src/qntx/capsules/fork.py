@@ -3,6 +3,9 @@
 A child must not inherit an open SQLite connection: the locks that its memory says it has are the parent's, and the
 parent, seeing no other, may delete the log that the child then writes to. So nothing is open when the fork happens: the
 parent finishes the batch under way and closes; both open again when they next need to.
+
+The last to register goes first: what makes work is held before what it gives the work to, or each would wait for the
+other.
 """
 
 from __future__ import annotations
@@ -29,16 +32,21 @@ class Holder(Protocol):
         """Finish everything."""
 
 
-_holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+_holders: dict[int, weakref.ref[Holder]] = {}
 _forking: list[Holder] = []
 
 
 def register(holder: Holder) -> None:
-    _holders.add(holder)
+    key = id(holder)
+    _holders[key] = weakref.ref(holder, lambda gone: _holders.pop(key, None))
+
+
+def _living() -> list[Holder]:
+    return [holder for reference in reversed(list(_holders.values())) if (holder := reference()) is not None]
 
 
 def _before() -> None:
-    _forking[:] = list(_holders)
+    _forking[:] = _living()
     for holder in _forking:
         holder.before_fork()
 
@@ -56,7 +64,7 @@ def _in_child() -> None:
 
 
 def _at_exit() -> None:
-    for holder in list(_holders):
+    for holder in _living():
         holder.at_exit()
 
 

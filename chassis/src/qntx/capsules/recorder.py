@@ -21,6 +21,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from uuid import UUID
 from qp_capsule.capsule import Capsule, OutcomeSection
 
 from qntx.capsules import capsule as capsules
+from qntx.capsules import fork
 from qntx.capsules.audit import Capsules
 from qntx.capsules.canonical import HOLE
 from qntx.capsules.capsule import RUN
@@ -48,6 +50,8 @@ log = logging.getLogger("qntx.capsules.recorder")
 
 COMPANY_SECONDS = 0.02
 """How long what has ended waits for others, so that they share a commit and whoever asked is answered first."""
+SEALED_SECONDS = 5.0
+"""For which closing waits for the storage. Whatever takes longer is sealed by whoever recovers it."""
 DIED = "the process that ran this died before it ended"
 
 
@@ -70,6 +74,7 @@ class Recorder:
         self.intents = Intents(intents or capsules.intents.path, durable=durable) if own else capsules.intents
         self._unkept: deque[tuple[Draft, Noted, str | None]] = deque()
         """What the storage would not take; tried again when it takes another."""
+        self._sealing = _Sealing()
         self._making: Writer[_Ended, None] = Writer(self._make, lambda: None, company_seconds=COMPANY_SECONDS)
 
     def begin(self, capsule: Capsule, tenant_id: str | None = None) -> Run:
@@ -109,8 +114,9 @@ class Recorder:
         return sealed
 
     def close(self) -> None:
-        """Leave. Runs that have not finished become recoverable."""
+        """Seal what has finished, and leave. Runs that have not become recoverable."""
         self._making.close()
+        self._sealing.wait(SEALED_SECONDS)
         self.intents.close()
 
     def _make(self, batch: Sequence[_Ended]) -> Sequence[None]:
@@ -142,6 +148,7 @@ class Recorder:
         return self._capsules.chain.storage.append(draft, self._capsules.seal, tenant_id)
 
     def _seal(self, draft: Draft, noted: Noted, tenant_id: str | None) -> Future[Record]:
+        self._sealing.began()
         future = self._append(draft, tenant_id)
         future.add_done_callback(lambda done: self._settled(draft, noted, tenant_id, done))
         return future
@@ -151,6 +158,8 @@ class Recorder:
         error = done.exception()
         if error is None:
             self.intents.settled(noted)
+        self._sealing.ended()
+        if error is None:
             self._try_again()
             return
         log.error("capsule %s could not be sealed: %s", draft.id, error)
@@ -213,6 +222,41 @@ class Run:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.finish("failure", error=text(error) if error is not None else "the run was left without an outcome")
+
+
+class _Sealing:
+    """How many drafts are on their way into the storage."""
+
+    def __init__(self) -> None:
+        self.after_fork_in_child()
+        fork.register(self)
+
+    def began(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def ended(self) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._count <= 0, seconds)
+
+    def before_fork(self) -> None:
+        self._changed.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        """What is on its way is the parent's."""
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def at_exit(self) -> None:
+        self.wait(SEALED_SECONDS)
 
 
 def _numbered(capsule: Capsule, noted: Noted) -> Draft:
