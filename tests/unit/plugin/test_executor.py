@@ -183,3 +183,77 @@ async def test_only_so_many_runs_that_are_over_are_kept(executor):
     with pytest.raises(NotFound):
         known.find("PX-0")
     assert known.find(f"PX-{number}") is run
+
+
+async def test_a_held_run_begins_when_it_is_released_and_not_before(executor, engines):
+    executor.configure(Settings("bio"))
+    known = Runs(executor)
+    run = known.begin(_asked(), held=True)
+    await asyncio.sleep(0.05)
+    before = [each.id for each in engines[0].runs]
+
+    released = known.release("PX-1")
+    await run.task
+
+    assert (before, released, [each.id for each in engines[0].runs]) == ([], True, ["PX-1"])
+    assert known.release("PX-1"), "asked again, since the first answer may have been lost"
+    assert not known.release("nobody")
+
+
+async def test_a_held_run_that_is_cancelled_never_begins(executor, engines):
+    executor.configure(Settings("bio"))
+    known = Runs(executor)
+    run = known.begin(_asked(), held=True)
+
+    assert known.cancel("PX-1")
+    await asyncio.gather(run.task, return_exceptions=True)
+
+    assert not known.release("PX-1")
+    assert engines[0].runs == []
+
+
+async def test_a_held_run_that_nobody_releases_is_forgotten(executor, engines, monkeypatch):
+    monkeypatch.setattr(runs, "HELD_SECONDS", 0.05)
+    executor.configure(Settings("bio"))
+    known = Runs(executor)
+    run = known.begin(_asked(), held=True)
+
+    await asyncio.wait_for(asyncio.gather(run.task, return_exceptions=True), 10)
+
+    assert not known.release("PX-1")
+    assert engines[0].runs == []
+
+
+async def test_a_run_that_was_refused_is_tried_again_when_it_is_asked_for_again(executor):
+    known = Runs(executor)
+    refused = known.begin(_asked())
+    with pytest.raises(PluginUnavailable):
+        await refused.task
+    executor.configure(Settings("bio"))
+
+    result = await known.begin(_asked()).task
+
+    assert result.outcome is Outcome.FINISHED
+
+
+async def test_draining_ends_what_is_under_way_and_takes_nothing_new(executor, engines):
+    executor.configure(Settings("bio"))
+    known = Runs(executor)
+    under_way = known.begin(_asked("wait"))
+    held = known.begin(_asked(run_id="PX-2"), held=True)
+    admitted = known.begin(_asked(run_id="PX-3"), held=True)
+    await asyncio.sleep(0.05)
+    known.release("PX-3")
+
+    drained = asyncio.create_task(executor.drained())
+    await asyncio.sleep(0.05)
+    with pytest.raises(PluginUnavailable, match="takes nothing new"):
+        await executor.run(_asked(run_id="PX-4"))
+
+    assert not known.release("PX-2")
+    assert (await admitted.task).outcome is Outcome.FINISHED
+    assert not drained.done()
+    engines[0].cancel("PX-1")
+    await under_way.task
+    await asyncio.wait_for(drained, 10)
+    held.stop()

@@ -44,13 +44,16 @@ def run(body: Mapping[str, Any], mode: Mode, show: Callable[[str, Any], None]) -
 async def _run(script: Script, show: Callable[[str, Any], None]) -> None:
     home = Home.find()
     config = configuration.load(home)
-    installed = [one.name for one in discover(config.plugin, search_paths(config.plugin, home, Path.cwd()))]
+    attached = [name for name, section in config.of_plugins.items() if "address" in section]
+    found = discover(config.plugin, search_paths(config.plugin, home, Path.cwd()), attached)
+    installed = [*(one.name for one in found), *attached]
     if not installed:
         raise HostUnavailable(
             "no host is running here and no plugin is installed: `qntx variant sync` builds them, then `qntx up`"
         )
     needed = route(script.glyph, installed, config.host.default_provider)
-    config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=[needed]))
+    only = {name: section for name, section in config.of_plugins.items() if name == needed}
+    config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=[needed]), of_plugins=only)
     async with Host(config, home, serve=False) as host:
         await host.registry.settled()
         async with aclosing(host.executor.stream(script)) as events:

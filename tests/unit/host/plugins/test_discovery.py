@@ -86,3 +86,18 @@ def test_folders_default_to_the_home_and_the_project(tmp_path: Path) -> None:
 
     assert search_paths(PluginSection(), home, tmp_path) == (home.plugins, tmp_path / "qntx-plugins")
     assert search_paths(PluginSection(paths=["~/x"]), home, tmp_path) == (Path.home() / "x",)
+
+
+def test_an_attached_plugin_is_not_started_whatever_is_enabled(tmp_path: Path) -> None:
+    for name in ("bio", "data"):
+        executable(tmp_path / f"qntx-{name}-plugin")
+
+    assert [one.name for one in discover(PluginSection(), [tmp_path], ["bio"])] == ["data"]
+    assert discover(PluginSection(enabled=["bio"]), [tmp_path], ["bio"]) == []
+
+
+def test_the_name_of_an_attached_plugin_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    executable(tmp_path / "qntx-python-plugin")
+
+    with pytest.raises(InvalidConfig, match="starts with the name of 'python'"):
+        discover(PluginSection(), [tmp_path], ["python-bio"])

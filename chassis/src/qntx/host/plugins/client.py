@@ -178,6 +178,8 @@ class PluginClient:
             return await call
         except grpc.aio.AioRpcError as error:
             raise translated(self.name, error) from error
+        except grpc.aio.UsageError as error:
+            raise PluginUnavailable(f"plugin {self.name!r} is not called at {self.address} any more") from error
 
     async def _first_metadata(self, timeout_seconds: float) -> domain_pb2.MetadataResponse:
         latest = "no answer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.enable_http_proxy", 0),
 )
+
+LookUp = Callable[[str], Awaitable[Sequence[str]]]
+"""The addresses that a name stands for. Raises OSError."""
 
 log = structlog.get_logger("qntx.host.plugins")
 
@@ -70,10 +73,11 @@ class Remote:
         token = written.decode().strip() if written is not None else self.token
         return (("authorization", f"Bearer {token}"),) if token else ()
 
-    async def replicas(self) -> list[Address]:
+    async def replicas(self, look_up: LookUp | None = None) -> list[Address]:
         """Where there is a replica now: every address, and every record of a name. Raises PluginUnavailable where not
         one name is known; a name that is not is left out."""
-        answers = await asyncio.gather(*map(_looked_up, self.addresses), return_exceptions=True)
+        records = look_up or _records
+        answers = await asyncio.gather(*(_looked_up(each, records) for each in self.addresses), return_exceptions=True)
         found: dict[Address, None] = {}
         for address, answer in zip(self.addresses, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -101,15 +105,17 @@ def _as_ipv6(address: Address) -> str:
     return str(address) if ":" in address.host else f"[::ffff:{address.host}]:{address.port}"
 
 
-async def _looked_up(address: Address) -> list[Address]:
+async def _looked_up(address: Address, look_up: LookUp) -> list[Address]:
     """Its records; of a name that has both, those of IPv4, since both kinds would be the same replicas twice."""
     if address.number is not None:
         return [address]
-    loop = asyncio.get_running_loop()
-    records = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    kinds = {family for family, *_ in records}
-    family = socket.AF_INET if socket.AF_INET in kinds else socket.AF_INET6
-    return [Address(str(record[4][0]), address.port) for record in records if record[0] == family]
+    found = [Address(number, address.port) for number in await look_up(address.host)]
+    return [each for each in found if ":" not in each.host] or found
+
+
+async def _records(name: str) -> list[str]:
+    records = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return [str(record[4][0]) for record in records]
 
 
 def _remote(name: str, section: Mapping[str, Any], environment: Mapping[str, str]) -> Remote:
