@@ -37,7 +37,7 @@ let
   };
 
   pluginOptions =
-    { name, ... }:
+    { name, config, ... }:
     {
       options = common // {
         enable = mkEnableOption "this plugin" // {
@@ -62,22 +62,56 @@ let
           example = "127.0.0.1:38701";
           description = "Run the plugin as a unit of its own that listens there. Otherwise the host starts it.";
         };
+        addresses = mkOption {
+          type = types.listOf types.str;
+          default = lib.optional (config.listen != null) config.listen;
+          defaultText = lib.literalExpression "[ listen ] where that is set";
+          example = [
+            "10.0.0.5:38701"
+            "10.0.0.6:38701"
+          ];
+          description = "Where the host attaches the plugin: each a replica, or a name with one in each record.";
+        };
         tokenFile = mkOption {
           type = types.nullOr types.str;
           default = null;
-          description = "A file with the token that callers must show. Needed where `listen` is not on loopback.";
+          description = "A file with the token that callers must show, and that the host shows. Needed off loopback.";
+        };
+        drainSeconds = mkOption {
+          type = types.ints.unsigned;
+          default = 30;
+          description = "How long what runs may take to end when the unit is stopped.";
         };
         allowNetwork = mkOption {
           type = types.bool;
           default = false;
-          description = "Let the unit reach and be reached by other machines.";
+          description = "Let the unit reach other machines. One that listens off loopback is reached by them anyway.";
+        };
+        daskWorker = common // {
+          enable = mkEnableOption "a Dask worker with the plugin's packages, for dask.scheduler";
+          threads = mkOption {
+            type = types.ints.positive;
+            default = 4;
+            description = "Tasks at once.";
+          };
+          arguments = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [
+              "--host"
+              "10.0.0.7"
+            ];
+            description = "Further arguments of `dask worker`.";
+          };
         };
       };
     };
 
   enabled = lib.filterAttrs (_: plugin: plugin.enable) cfg.plugins;
-  started = lib.filterAttrs (_: plugin: plugin.listen == null) enabled;
+  started = lib.filterAttrs (_: plugin: plugin.addresses == [ ]) enabled;
+  attached = lib.filterAttrs (_: plugin: plugin.addresses != [ ]) enabled;
   alone = lib.filterAttrs (_: plugin: plugin.listen != null) enabled;
+  computing = lib.filterAttrs (_: plugin: plugin.daskWorker.enable) cfg.plugins;
   onLoopback = plugin: builtins.match "(127[.][0-9.]+|localhost|\\[::1]):[0-9]+" plugin.listen != null;
   addresses = lib.mapAttrsToList (_: plugin: plugin.listen) alone;
 
@@ -125,6 +159,10 @@ let
     # No MemoryDenyWriteExecute: callbacks of ctypes and cffi, and numba, need such pages.
   };
 
+  secretsOf = options: lib.optional (options.environmentFile != null) options.environmentFile;
+  # Where systemd puts what LoadCredential names.
+  tokenOf = name: "/run/credentials/qntx.service/token-${name}";
+
   unit =
     {
       description,
@@ -134,6 +172,8 @@ let
       network,
       environment ? { },
       credentials ? [ ],
+      secrets ? [ ],
+      stopSeconds ? 0,
     }:
     {
       inherit description;
@@ -148,7 +188,7 @@ let
           RestartSec = 2;
           # The process that was started ends the others, each as it must be ended.
           KillMode = "mixed";
-          TimeoutStopSec = 15;
+          TimeoutStopSec = 15 + stopSeconds;
           # A script that ate its memory is an answer, not the end of the service.
           OOMPolicy = "continue";
           MemoryMax = options.memoryMax;
@@ -161,7 +201,7 @@ let
           IPAddressDeny = "any";
           IPAddressAllow = "localhost";
         }
-        // lib.optionalAttrs (options.environmentFile != null) { EnvironmentFile = options.environmentFile; }
+        // lib.optionalAttrs (secretsOf options ++ secrets != [ ]) { EnvironmentFile = secretsOf options ++ secrets; }
         // lib.optionalAttrs (credentials != [ ]) { LoadCredential = credentials; };
     };
 
@@ -181,6 +221,11 @@ let
       QNTX_HOME = "%S/qntx";
       HOME = "%S/qntx";
     };
+    credentials = lib.mapAttrsToList (name: plugin: "token-${name}:${plugin.tokenFile}") (
+      lib.filterAttrs (_: plugin: plugin.tokenFile != null) attached
+    );
+    secrets = lib.optional (cfg.host.databaseFile != null) cfg.host.databaseFile;
+    stopSeconds = builtins.ceil (cfg.pulse.drain_seconds or 0);
   };
 
   pluginUnit =
@@ -191,6 +236,8 @@ let
         (lib.getExe plugin.package)
         "--address"
         plugin.listen
+        "--drain"
+        (toString plugin.drainSeconds)
       ]
       ++ lib.optionals (plugin.tokenFile != null) [
         "--token-file"
@@ -198,9 +245,40 @@ let
       ];
       state = "qntx-${name}";
       options = plugin;
-      network = plugin.allowNetwork;
-      environment.HOME = "%S/qntx-${name}";
+      network = plugin.allowNetwork || !onLoopback plugin;
+      # Records, and packages installed at run time: in `sites` there.
+      environment = {
+        QNTX_HOME = "%S/qntx-${name}";
+        HOME = "%S/qntx-${name}";
+      };
       credentials = lib.optional (plugin.tokenFile != null) "token:${plugin.tokenFile}";
+      stopSeconds = plugin.drainSeconds;
+    };
+
+  workerUnit =
+    name: plugin:
+    unit {
+      description = "Dask worker with the packages of the QNTX ${name} plugin";
+      # As `qntx worker` does it where environments are built by `qntx variant sync`.
+      command = [
+        "${plugin.package.env}/bin/python3"
+        "-IB"
+        "-m"
+        "distributed.cli.dask_worker"
+        cfg.dask.scheduler
+        "--nworkers"
+        "1"
+        "--no-nanny"
+        "--nthreads"
+        (toString plugin.daskWorker.threads)
+      ]
+      ++ plugin.daskWorker.arguments;
+      state = "qntx-${name}-worker";
+      options = plugin.daskWorker;
+      network = true;
+      environment = plugin.package.variant.env // {
+        HOME = "%S/qntx-${name}-worker";
+      };
     };
 in
 {
@@ -223,6 +301,26 @@ in
         default = { };
         description = "Further keys of [host] in am.toml.";
       };
+      databaseFile = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "/run/secrets/qntx-database";
+        description = "A file with the line QNTX_DATABASE=postgresql://USER:PASSWORD@MACHINE/DATABASE, read by systemd.";
+      };
+    };
+    pulse = mkOption {
+      type = types.attrsOf types.anything;
+      default = { };
+      example = {
+        drain_seconds = 60;
+      };
+      description = "The keys of [pulse] in am.toml.";
+    };
+    dask.scheduler = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "tcp://10.0.0.9:8786";
+      description = "A Dask scheduler, for dask_client() in scripts of plugins that have Dask, and for their workers.";
     };
     plugins = mkOption {
       type = types.attrsOf (types.submodule pluginOptions);
@@ -247,7 +345,10 @@ in
       settings =
         lib.filterAttrs (_: section: section != { }) (
           lib.mapAttrs (
-            _: plugin: plugin.settings // lib.optionalAttrs (plugin.listen != null) { address = plugin.listen; }
+            name: plugin:
+            lib.optionalAttrs (plugin.addresses != [ ]) { address = plugin.addresses; }
+            // lib.optionalAttrs (plugin.addresses != [ ] && plugin.tokenFile != null) { token_file = tokenOf name; }
+            // plugin.settings
           ) enabled
         )
         // {
@@ -258,8 +359,10 @@ in
           host = {
             inherit (cfg.host) port;
           }
+          // lib.optionalAttrs (cfg.dask.scheduler != null) { dask_scheduler = cfg.dask.scheduler; }
           // cfg.host.settings;
-        };
+        }
+        // lib.optionalAttrs (cfg.pulse != { }) { inherit (cfg) pulse; };
       configFile = (pkgs.formats.toml { }).generate "am.toml" cfg.settings;
     };
 
@@ -269,6 +372,10 @@ in
         message = "services.qntx-python: two plugins listen on one address";
       }
     ]
+    ++ lib.mapAttrsToList (name: _: {
+      assertion = cfg.dask.scheduler != null;
+      message = "services.qntx-python.plugins.${name}.daskWorker: dask.scheduler is not set";
+    }) computing
     ++ lib.mapAttrsToList (name: plugin: {
       assertion = onLoopback plugin || plugin.tokenFile != null;
       message = "services.qntx-python.plugins.${name}: ${plugin.listen} is not on loopback, so tokenFile must be set";
@@ -276,7 +383,8 @@ in
 
     systemd.services =
       lib.optionalAttrs cfg.host.enable { qntx = hostUnit; }
-      // lib.mapAttrs' (name: plugin: lib.nameValuePair "qntx-${name}-plugin" (pluginUnit name plugin)) alone;
+      // lib.mapAttrs' (name: plugin: lib.nameValuePair "qntx-${name}-plugin" (pluginUnit name plugin)) alone
+      // lib.mapAttrs' (name: plugin: lib.nameValuePair "qntx-${name}-worker" (workerUnit name plugin)) computing;
 
     environment = lib.mkIf (enabled != { } || cfg.host.enable) {
       etc."qntx/am.toml".source = cfg.configFile;

@@ -40,8 +40,19 @@ let
   config = evaluated {
     host.enable = true;
     host.environmentFile = "/run/secrets/qntx";
+    host.databaseFile = "/run/secrets/qntx-database";
+    host.settings.services_address = "10.0.0.1:8778";
+    pulse.running_max = 4;
+    dask.scheduler = "tcp://10.0.0.9:8786";
     plugins = {
-      python = { };
+      python = {
+        addresses = [
+          "10.0.0.5:38701"
+          "10.0.0.6:38701"
+        ];
+        tokenFile = "/run/secrets/python-token";
+        daskWorker.enable = true;
+      };
       bio.settings.email = "env:NCBI_EMAIL";
       data = {
         listen = "127.0.0.1:38701";
@@ -71,6 +82,24 @@ let
     open =
       failed { plugins.bio.listen = "0.0.0.0:1"; }
       == [ "services.qntx-python.plugins.bio: 0.0.0.0:1 is not on loopback, so tokenFile must be set" ];
+    lonely =
+      failed { plugins.data.daskWorker.enable = true; }
+      == [ "services.qntx-python.plugins.data.daskWorker: dask.scheduler is not set" ];
+    drained =
+      (evaluated {
+        host.enable = true;
+        pulse.drain_seconds = 20;
+      }).systemd.services.qntx.serviceConfig.TimeoutStopSec == 35;
+    attached =
+      config.services.qntx-python.settings.python == {
+        address = [
+          "10.0.0.5:38701"
+          "10.0.0.6:38701"
+        ];
+        token_file = "/run/credentials/qntx.service/token-python";
+      }
+      && config.services.qntx-python.settings.data.address == [ "127.0.0.1:38701" ]
+      && config.services.qntx-python.settings.plugin.enabled == [ "bio" ];
     none = lib.all (one: one.assertion) config.assertions;
     unknown = !(builtins.tryEval "${(evaluated { plugins.bioo = { }; }).services.qntx-python.plugins.bioo.package}").success;
   };

@@ -35,6 +35,9 @@
     assert execute("py", "_result = 6 * 7")["result"] == 42
     assert execute("py:bio", "from Bio.Seq import Seq; _result = str(Seq(\"ATGGCC\").translate())")["result"] == "MA"
 
+    machine.wait_until_succeeds("curl -sf http://127.0.0.1:8777/api/plugins/data | grep -q '\"running\"'")
+    assert execute("py:data", "import pandas; _result = int(pandas.Series([20, 22]).sum())")["result"] == 42
+
     machine.succeed("systemctl stop qntx.service qntx-data-plugin.service")
     machine.fail("pgrep -f qntx-.*-plugin")
     print(machine.succeed("systemd-analyze security --no-pager qntx.service | tail -n 1"))
