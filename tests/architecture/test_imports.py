@@ -23,6 +23,7 @@ TABLES_BY_NAME = {
     "qntx.capsules.alias",
     "qntx.capsules.fastapi",
     "qntx.plugin.audit",
+    "qntx.wire.tracing",
 }
 """Where a module is imported by a name from a table, so that what is not used need not be installed, or not be waited
 for: a plugin tells its port before it loads what seals its records."""

@@ -15,6 +15,7 @@ import httpx
 import structlog
 from fastapi import APIRouter
 
+from qntx import __version__
 from qntx.errors import Refused
 from qntx.host import presence, stores
 from qntx.host.access import exposure
@@ -77,6 +78,7 @@ from qntx.host.watchers.glyphs import Glyphs
 from qntx.host.web.fetcher import Fetcher
 from qntx.model.nearest import meant
 from qntx.protocol import domain_pb2
+from qntx.wire import tracing
 
 log = structlog.get_logger("qntx.host")
 
@@ -106,6 +108,8 @@ class Host:
         if self._serve and (other := presence.running(self._home.presence)):
             raise Refused(f"a host of {self._home.root} is running already, at {other.url} (process {other.pid})")
         async with AsyncExitStack() as stack:
+            tracing.start("qntx-host", __version__, os.environ)
+            stack.callback(tracing.stop)
             await self._start(stack)
             self._stack = stack.pop_all()
         return self

@@ -26,6 +26,7 @@ from qntx.model.variant import Variant
 from qntx.plugin.audit import Audit
 from qntx.plugin.home import ScriptHome
 from qntx.plugin.metrics import Metrics
+from qntx.wire import tracing
 from qntx.wire.caller import host_name
 
 START_SECONDS_MAX = 60.0
@@ -124,6 +125,16 @@ class Executor:
         await self._idle.wait()
 
     async def _run(self, execution: Execution, on_event: OnEvent | None) -> Result:
+        with tracing.span("execute") as span:
+            span.tell(plugin=self.variant.name, execution_id=execution.id, trigger=execution.trigger.kind)
+            result = await self._recorded(execution, on_event)
+            span.tell(outcome=result.outcome.value)
+            span.part("worker", result.duration_ms / 1000, cpu_ms=result.cpu_ms, peak_rss_bytes=result.peak_rss_bytes)
+            if not result.success:
+                span.failed(result.outcome.value)
+            return result
+
+    async def _recorded(self, execution: Execution, on_event: OnEvent | None) -> Result:
         try:
             async with self._engine() as engine, aclosing(self._home(execution)) as home:
                 with await self.audit.recording(execution, self.path, lambda: home.calls) as recording:

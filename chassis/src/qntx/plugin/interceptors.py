@@ -12,7 +12,7 @@ import grpc.aio
 
 from qntx.errors import ChassisError
 from qntx.plugin.executor import calling_host
-from qntx.wire import caller
+from qntx.wire import caller, tracing
 from qntx.wire.status import status_of
 
 _log = logging.getLogger("qntx.plugin")
@@ -40,10 +40,12 @@ class ErrorsToStatus(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # i
 
 
 class CallerNoted(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Notes which host asks, for as long as its call is answered and for what the call sets going."""
+    """Notes which host asks, and in which trace, for as long as its call is answered and for what that sets going."""
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
-        calling_host.set(str(dict(details.invocation_metadata).get(caller.HOST, "")))
+        told = dict(details.invocation_metadata)
+        calling_host.set(str(told.get(caller.HOST, "")))
+        tracing.context.set(str(told.get(tracing.HEADER, "")))
         return await continuation(details)
 
 

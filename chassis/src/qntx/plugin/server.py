@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from contextlib import AsyncExitStack
 
 import grpc.aio
@@ -29,6 +30,7 @@ from qntx.plugin.python import PythonServicer
 from qntx.plugin.runs import Runs
 from qntx.plugin.runtime import RuntimeServicer
 from qntx.protocol import domain_pb2, python_pb2, runtime_pb2
+from qntx.wire import tracing
 from qntx.wire.services import SERVER_OPTIONS, add_service
 
 GRACE_SECONDS = 0.3
@@ -65,6 +67,8 @@ async def serve(arguments: Arguments, variant: Variant) -> None:
         await server.start()
         stack.push_async_callback(server.stop, GRACE_SECONDS)
         print(f"QNTX_PLUGIN_PORT={port}", flush=True)
+        tracing.start(variant.program, variant.version, os.environ)
+        stack.callback(tracing.stop)
         domain.configure({})
         _log.info("%s %s serves on %s:%d", variant.name, variant.version, arguments.host, port)
         with lifecycle.watching(parent=not arguments.outlive_parent):

@@ -16,6 +16,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from qntx.wire import tracing
+
 MESSAGE_BYTES_MAX = 100 * 1024 * 1024
 """Either way, as the QNTX core has it."""
 
@@ -56,18 +58,18 @@ class Stub:
     def __init__(
         self, channel: grpc.aio.Channel, service: ServiceDescriptor, metadata: Sequence[tuple[str, str]] = ()
     ) -> None:
-        """Each call carries that metadata."""
-        self._methods = {
-            method.name: partial(call, metadata=metadata) if metadata else call
-            for method in service.methods
-            for call in [_callable(channel, service, method)]
-        }
+        """Each call carries that metadata, and the span that it is made in."""
+        self._metadata = tuple(metadata)
+        self._methods = {method.name: _callable(channel, service, method) for method in service.methods}
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._methods[name]
+            call = self._methods[name]
         except KeyError:
             raise AttributeError(name) from None
+        within = tracing.context.get()
+        metadata = (*self._metadata, (tracing.HEADER, within)) if within else self._metadata
+        return partial(call, metadata=metadata) if metadata else call
 
     def __dir__(self) -> Iterator[str]:
         return iter(self._methods)

@@ -16,6 +16,7 @@ from qntx.host.api import errors
 from qntx.host.api.access import Access
 from qntx.host.api.bodies import Bodies
 from qntx.host.api.guard import Guard
+from qntx.host.api.traces import Traces
 from qntx.host.config import HostSection
 
 METHODS = frozenset({"get", "put", "post", "delete", "patch"})
@@ -31,6 +32,7 @@ def create(section: HostSection, routers: Sequence[APIRouter], door: Door | None
         app.include_router(router)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     # What is added last comes first.
+    app.add_middleware(Traces)
     app.add_middleware(Bodies, body_bytes_max=section.body_bytes_max)
     app.add_middleware(Access, door=door)
     if section.allowed_origins:
