@@ -5,15 +5,14 @@ What cannot be done is `success = false` with a text, under gRPC status OK.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc.aio
 from google.protobuf.message import Message
 
-from qntx.errors import ChassisError, InvalidRequest
+from qntx.errors import InvalidRequest
 from qntx.host.pulse.api import JobFilter, Jobs
-from qntx.host.services.auth import check_token
+from qntx.host.services.auth import answered
 from qntx.model.job import Job, JobDraft, JobState
 from qntx.protocol import queue_pb2 as pb
 from qntx.wire.services import add_service
@@ -42,13 +41,13 @@ class QueueService:
             job = await self._jobs.enqueue(_draft(_given(request)), once_per_source=True)
             return pb.EnqueueResponse(success=True, job_id=job.id)
 
-        return await self._answered(request.auth_token, work, pb.EnqueueResponse)
+        return await answered(request.auth_token, self._token, work, pb.EnqueueResponse)
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         async def work() -> pb.GetJobResponse:
             return pb.GetJobResponse(success=True, job=job_to_proto(await self._jobs.get(request.job_id)))
 
-        return await self._answered(request.auth_token, work, pb.GetJobResponse)
+        return await answered(request.auth_token, self._token, work, pb.GetJobResponse)
 
     async def UpdateJob(self, request: pb.UpdateJobRequest, context: Context) -> pb.UpdateJobResponse:
         async def work() -> pb.UpdateJobResponse:
@@ -58,7 +57,7 @@ class QueueService:
             await getattr(self._jobs, MOVES[job.status])(job.id)
             return pb.UpdateJobResponse(success=True)
 
-        return await self._answered(request.auth_token, work, pb.UpdateJobResponse)
+        return await answered(request.auth_token, self._token, work, pb.UpdateJobResponse)
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         async def work() -> pb.ListJobsResponse:
@@ -66,14 +65,7 @@ class QueueService:
             found = await self._jobs.find(JobFilter(states=_states(request.status)), limit=limit)
             return pb.ListJobsResponse(success=True, jobs=map(job_to_proto, found))
 
-        return await self._answered(request.auth_token, work, pb.ListJobsResponse)
-
-    async def _answered(self, token: str, work: Callable[[], Awaitable[T]], response: type[T]) -> T:
-        try:
-            check_token(token, self._token)
-            return await work()
-        except ChassisError as error:
-            return response(error=str(error))
+        return await answered(request.auth_token, self._token, work, pb.ListJobsResponse)
 
 
 def job_to_proto(job: Job) -> pb.Job:

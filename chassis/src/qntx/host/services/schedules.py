@@ -6,16 +6,14 @@ What cannot be done is `success = false` with a text, under gRPC status OK.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import grpc.aio
 from google.protobuf.message import Message
 
-from qntx.errors import ChassisError
 from qntx.host.pulse.api import Schedules
-from qntx.host.services.auth import check_token
+from qntx.host.services.auth import answered
 from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
 from qntx.protocol import schedule_pb2 as pb
 from qntx.wire.services import add_service
@@ -37,7 +35,7 @@ class ScheduleService:
         async def work() -> pb.CreateScheduleResponse:
             return pb.CreateScheduleResponse(success=True, schedule_id=await self._create(request))
 
-        return await self._answered(request.auth_token, work, pb.CreateScheduleResponse)
+        return await answered(request.auth_token, self._token, work, pb.CreateScheduleResponse)
 
     async def PauseSchedule(self, request: pb.PauseScheduleRequest, context: Context) -> pb.PauseScheduleResponse:
         return await self._moved(request, ScheduleState.PAUSED, pb.PauseScheduleResponse)
@@ -53,7 +51,7 @@ class ScheduleService:
             found = await self._schedules.get(request.schedule_id)
             return pb.GetScheduleResponse(success=True, job=schedule_to_proto(found))
 
-        return await self._answered(request.auth_token, work, pb.GetScheduleResponse)
+        return await answered(request.auth_token, self._token, work, pb.GetScheduleResponse)
 
     async def _create(self, request: pb.CreateScheduleRequest) -> str:
         """An active schedule of the same handler is answered instead of a second one, as the core does it."""
@@ -80,14 +78,7 @@ class ScheduleService:
             await self._schedules.set_state(request.schedule_id, state)
             return response(success=True)
 
-        return await self._answered(request.auth_token, work, response)
-
-    async def _answered(self, token: str, work: Callable[[], Awaitable[T]], response: type[T]) -> T:
-        try:
-            check_token(token, self._token)
-            return await work()
-        except ChassisError as error:
-            return response(error=str(error))
+        return await answered(request.auth_token, self._token, work, response)
 
 
 def _declarer(request: pb.CreateScheduleRequest) -> str:
