@@ -106,6 +106,16 @@ async def test_numbers_json_does_not_have_and_broken_texts_are_refused(served: S
         assert answer.status_code == 400, text
 
 
+@pytest.mark.parametrize("value", [b'{"x":' * 5000 + b"1" + b"}" * 5000, b"1" + b"0" * 5000, b'"\xe4"'])
+async def test_a_body_that_no_reader_takes_says_what_it_has_to_be(served: Served, value: bytes) -> None:
+    body = b'{"subjects": ["a"], "predicates": ["p"], "attributes": {"x": %s}}' % value
+
+    answer = await served.client.post("/api/attestations", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert "it has to be UTF-8" in answer.json()["error"]
+
+
 async def test_questions_are_asked_in_the_query_string(served: Served) -> None:
     for subject, context in (("a", "x"), ("b", "x"), ("c, d", "y")):
         await served.store.add(Draft(subjects=[subject], contexts=[context], timestamp_ms=86_400_000))
@@ -132,6 +142,7 @@ async def test_questions_are_asked_in_the_query_string(served: Served) -> None:
         ({"limit": "many"}, "limit"),
         ({"since": "whenever"}, "since"),
         ({"until": "5"}, "until"),
+        ({"predicat": "p"}, "predicat"),
     ],
 )
 async def test_a_question_that_makes_no_sense_is_refused(served: Served, params: dict[str, Any], field: str) -> None:

@@ -27,13 +27,13 @@ class Shell:
         self.store = store
         self._environment = {"QNTX_URL": url, "QNTX_HOME": str(home), "COLUMNS": "300"}
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str | bytes) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "qntx.cli", *arguments,
             env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    async def run(self, *arguments: str) -> tuple[int | None, str, str]:
+    async def run(self, *arguments: str | bytes) -> tuple[int | None, str, str]:
         process = await self.start(*arguments)
         out, err = await asyncio.wait_for(process.communicate(), 30)
         return process.returncode, out.decode(), err.decode()
@@ -83,6 +83,34 @@ async def test_a_refusal_is_one_line_and_an_exit_code(shell: Shell) -> None:
     code, _, err = await shell.run("attest", "a", "-p", "p", "--attribute", "novalue")
     assert code == 2
     assert "name=value" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["attest", "", "-p", "p"], 1, "subjects[0]: empty"),
+        (["attest", b"\xff\xfe", "-p", "p"], 1, "not Unicode text"),
+        (["attest", "a", "-p", "p", "--attribute", 'x="\\ud800"'], 1, "not Unicode text"),
+        (["attest", "a", "-p", "p", "--attribute", "x=[1e999]"], 1, "no number that is infinite"),
+        (["attest", "a", "-p", "p", "--attribute", "x=" + "[" * 60_000 + "]" * 60_000], 2, "nested too deep"),
+        (["query", b"\xff"], 1, "not Unicode text"),
+        (["query", "--follow", "-c", b"\xff"], 1, "not Unicode text"),
+    ],
+)
+async def test_what_cannot_be_said_is_one_line_and_no_traceback(
+    shell: Shell, arguments: list[str | bytes], code: int, said: str
+) -> None:
+    ended, out, err = await shell.run(*arguments)
+
+    assert (ended, out) == (code, "")
+    assert said in err.splitlines()[-1]
+
+
+async def test_what_only_looks_like_a_number_is_kept_as_a_text(shell: Shell) -> None:
+    await shell.run("attest", "a", "-p", "p", "--attribute", "x=NaN")
+
+    _, out, _ = await shell.run("query", "--json")
+    assert json.loads(out)[0]["attributes"] == {"x": "NaN"}
 
 
 async def test_follow_prints_what_arrives(shell: Shell) -> None:

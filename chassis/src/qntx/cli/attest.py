@@ -19,9 +19,16 @@ def pair(text: str) -> tuple[str, Any]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} has to be written name=value")
     try:
-        return name, json.loads(value)
+        return name, json.loads(value, parse_constant=_no_json)
     except ValueError:
         return name, value
+    except RecursionError:
+        raise click.BadParameter(f"{name} is nested too deep; flatten it, or quote it as a text") from None
+
+
+def _no_json(name: str) -> None:
+    """NaN and Infinity, which Python reads as numbers."""
+    raise ValueError(name)
 
 
 @click.command("attest")

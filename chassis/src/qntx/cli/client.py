@@ -85,15 +85,20 @@ class Client:
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """The answer's JSON value; None where it is empty. Parameters that are None are left out."""
         sent = {name: value for name, value in (params or {}).items() if value is not None}
+        _encoded(sent)
         with self._reaching():
-            answer = self._http.request(method, path, params=sent, json=body)
+            answer = self._http.request(method, path, params=sent, **_sent(body))
         _check(answer)
         return answer.json() if answer.content else None
 
-    def events(self, method: str, path: str, body: Any = None) -> Iterator[tuple[str, Any]]:
+    def events(
+        self, method: str, path: str, body: Any = None, *, params: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[str, Any]]:
         """The server-sent events of a call as they come: name ("message" where it has none) and JSON value."""
-        headers = {"Accept": "text/event-stream"}
-        with self._reaching(), self._http.stream(method, path, json=body, headers=headers) as answer:
+        sent = _sent(body)
+        headers = {**sent.pop("headers", {}), "Accept": "text/event-stream"}
+        _encoded(params)
+        with self._reaching(), self._http.stream(method, path, params=params, headers=headers, **sent) as answer:
             if answer.is_error:
                 answer.read()
             _check(answer)
@@ -108,6 +113,7 @@ class Client:
     def lines(self, path: str, **params: Any) -> Iterator[Any]:
         """The JSON values of an answer that has one a line, as they come."""
         sent = {name: value for name, value in params.items() if value is not None}
+        _encoded(sent)
         headers = {"Accept": "application/x-ndjson"}
         with self._reaching(), self._http.stream("GET", path, params=sent, headers=headers) as answer:
             if answer.is_error:
@@ -122,6 +128,24 @@ class Client:
             yield
         except httpx.HTTPError as error:
             raise HostUnavailable(f"the host at {self.url} does not answer: {error}") from error
+
+
+def _sent(body: Any) -> dict[str, Any]:
+    """How a request says it."""
+    return {} if body is None else {"content": _encoded(body), "headers": {"Content-Type": "application/json"}}
+
+
+def _encoded(value: Any) -> bytes:
+    """What was typed, as JSON. Raises Refused where it has no such form."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        start = max(0, error.start - 20)
+        raise Refused(f"this is not Unicode text: {error.object[start : error.end + 20]!r}") from None
+    except ValueError:
+        raise Refused("JSON has no number that is infinite, or none; write it as a text, or leave it out") from None
+    except RecursionError:
+        raise Refused("this is nested too deep to be sent; flatten it, or send it as a text") from None
 
 
 def _trusting(file: str) -> ssl.SSLContext:

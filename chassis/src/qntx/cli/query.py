@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import click
 
@@ -60,7 +59,7 @@ def command(
 
 def _follow(host: client.Client, asked: Mapping[str, Any], as_json: bool) -> None:
     params = {name: value for name, value in asked.items() if value} | {"kinds": "attestation"}
-    for kind, record in host.events("GET", f"/api/events?{urlencode(params, doseq=True)}"):
+    for kind, record in host.events("GET", "/api/events", params=params):
         if kind == "attestation":
             click.echo(json.dumps(record, ensure_ascii=False) if as_json else "  ".join(_cells(record)))
 

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from qntx.errors import InvalidRequest, NotFound
-from qntx.host.api.errors import RESPONSES, Body
+from qntx.host.api.errors import RESPONSES, Body, Known
 from qntx.host.api.times import time_ms
 from qntx.host.store.base import AttestationStore
 from qntx.host.store.node_key import verify
@@ -67,7 +67,7 @@ class Verified(BaseModel):
     signer_did: str
 
 
-class Asked(BaseModel):
+class Asked(Known):
     """A question as a query string has it."""
 
     subject: str = Field(default="", description=SPLIT)

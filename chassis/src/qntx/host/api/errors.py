@@ -54,10 +54,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Body(BaseModel):
-    """A request body: types are meant as they are written, and an unknown field is refused with the one meant."""
+class Known(BaseModel):
+    """A request: an unknown field is refused with the one meant."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
@@ -70,6 +70,12 @@ class Body(BaseModel):
                         UNKNOWN_FIELD, "no such field; {hint}", {"field": str(name), "hint": hint}
                     )
         return values
+
+
+class Body(Known):
+    """A request's body: types are meant as they are written."""
+
+    model_config = ConfigDict(strict=True)
 
 
 def install(app: FastAPI) -> None:
@@ -110,6 +116,8 @@ async def _not_served(request: Request, error: HTTPException) -> JSONResponse:
     reasons = {
         "Not Found": f"nothing is served at {request.url.path}",
         "Method Not Allowed": f"{request.url.path} does not take {request.method}",
+        "There was an error parsing the body": "the body is no JSON that can be read: it has to be UTF-8, nested less "
+        "than some hundred levels deep, its whole numbers of less than some thousand digits",
     }
     detail = str(error.detail)
     return fault(error.status_code, reasons.get(detail, detail), headers=error.headers)
