@@ -58,6 +58,19 @@ class Canvas:
         self.page.keyboard.press("Control+Enter")
         glyph.get_by_role("button", name="Run", exact=True).wait_for(timeout=RUN_TIMEOUT_MS)
 
+    def copied(self, within: Locator, button: str) -> str:
+        """What that button puts on the clipboard."""
+        within.get_by_role("button", name=button).click()
+        self.page.get_by_role("status").get_by_text("Copied.").wait_for()
+        text: str = self.page.evaluate("navigator.clipboard.readText()")
+        return text
+
+    def downloaded(self, within: Locator, button: str) -> tuple[str, bytes]:
+        """The name and the content of the file that button hands out."""
+        with self.page.expect_download() as downloading:
+            within.get_by_role("button", name=button).click()
+        return downloading.value.suggested_filename, Path(downloading.value.path()).read_bytes()
+
     def shot(self, name: str) -> None:
         """A picture to look at, kept by CI."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -114,6 +127,7 @@ def page(browser: Browser, host: RunningHost) -> Iterator[Page]:
     for glyph in host.http.get("/api/canvas").json()["glyphs"]:
         host.http.delete(f"/api/canvas/{glyph['id']}")
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.set_default_timeout(20_000)
     window = context.new_page()
     asked: list[str] = []

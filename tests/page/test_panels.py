@@ -172,3 +172,85 @@ def test_a_script_is_exported_signed_and_imported_again(canvas: Canvas, busy: Ru
     canvas.page.locator("input[type=file]").set_input_files(file)
 
     expect(canvas.page.get_by_role("status")).to_contain_text("Published versions, version 3, signed by did:key:")
+
+
+def test_a_job_is_paused_resumed_cancelled_and_retried_and_shows_its_children(
+    canvas: Canvas, busy: RunningHost
+) -> None:
+    parent = queued(busy, "parent")
+    child = queued(busy, "child", parent_id=parent)
+    canvas.open(f"jobs/{parent}", expecting=".detail h2")
+    detail = canvas.page.get_by_role("region", name="Detail")
+    expect(detail).to_contain_text("Waits for")
+    for button, state in (("Pause", "paused"), ("Resume", "queued"), ("Cancel", "cancelled"), ("Retry", "queued")):
+        detail.get_by_role("button", name=button).click()
+        expect(detail.locator(".detail-actions .status")).to_have_text(state)
+    detail.get_by_role("link", name="child").click()
+    expect(canvas.page).to_have_url(re.compile(child))
+    detail.get_by_role("link", name=parent).click()
+    expect(canvas.page).to_have_url(re.compile(parent))
+
+    canvas.page.get_by_role("combobox", name="State").select_option("completed")
+    expect(canvas.page.get_by_role("option").filter(has_text="ix versions")).to_be_visible()
+    expect(canvas.page.locator(".list-row").filter(has_text="child")).to_have_count(0)
+    for job in (parent, child):
+        busy.http.post(f"/api/pulse/jobs/{job}/cancel").raise_for_status()
+
+
+def test_the_audit_is_verified_with_both_verdicts_and_proves_one(canvas: Canvas, busy: RunningHost) -> None:
+    busy.execute("40 + 2")
+    canvas.open("audit", expecting=".list-row")
+    canvas.page.get_by_role("button", name="Verify").click()
+    expect(canvas.page.locator(".verdict.good")).to_have_count(2)
+    canvas.page.get_by_role("button", name="Checkpoint", exact=True).click()
+    assert canvas.copied(canvas.page.locator(".checkpoint"), "Copy checkpoint").strip()
+
+    canvas.page.locator(".list-row").first.click()
+    detail = canvas.page.get_by_role("region", name="Detail")
+    detail.get_by_role("button", name="Prove").click()
+
+    expect(detail.get_by_role("heading", name="Proof")).to_be_visible()
+    assert json.loads(canvas.copied(detail, "Copy as JSON"))["hash"]
+
+
+def test_an_attestation_is_copied_and_its_terms_find_others(canvas: Canvas, busy: RunningHost) -> None:
+    effect = busy.http.get("/api/attestations?predicate=letters:counted").json()[0]
+    canvas.open(f"attestations/{effect['id']}", expecting=".chain")
+    detail = canvas.page.get_by_role("region", name="Detail")
+    expect(detail).to_contain_text("signature holds")
+    assert json.loads(canvas.copied(detail, "Copy as JSON")) == effect
+
+    detail.get_by_role("button", name="letters:counted").click()
+
+    expect(canvas.page.get_by_label("predicate")).to_have_value("letters:counted")
+    expect(canvas.page.locator(".list-row")).to_have_count(1)
+
+
+def test_scripts_are_found_begun_and_withdrawn(canvas: Canvas, busy: RunningHost) -> None:
+    code = "def execute(payload):\n    raise ValueError('no such thing')\n"
+    busy.http.post("/api/scripts/publish", json={"name": "withdrawn", "code": code, "glyph": "py"}).raise_for_status()
+    job = busy.http.post("/api/ix", json={"line": "ix withdrawn x"}).json()["id"]
+    busy.until(lambda: busy.http.get(f"/api/pulse/jobs/{job}").json()["status"] == "failed")
+    canvas.open("scripts", expecting=".list-row")
+    canvas.page.get_by_label("Find a script").fill("withdr")
+    expect(canvas.page.locator(".list-row")).to_have_count(1)
+    canvas.page.locator(".list-row").click()
+    detail = canvas.page.get_by_role("region", name="Detail")
+    expect(detail).to_contain_text("0 %")
+    detail.get_by_text("Last error").click()
+    expect(detail).to_contain_text("no such thing")
+    canvas.page.on("dialog", lambda dialog: dialog.accept())
+    detail.get_by_role("button", name="Withdraw").click()
+    expect(canvas.page.get_by_role("status")).to_contain_text("withdrawn is out of use.")
+
+    canvas.page.get_by_role("button", name="New").click()
+    expect(canvas.page.locator(".glyph .cm-content")).to_contain_text("def execute(payload)")
+
+
+def queued(host: RunningHost, source: str, **fields: str) -> str:
+    """A job that waits for a plugin which does not come."""
+    body = {"handler_name": "nowhere/nothing", "source": source, **fields}
+    answer = host.http.post("/api/pulse/jobs", json=body)
+    answer.raise_for_status()
+    job: str = answer.json()["id"]
+    return job

@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { barred } from "../api/session";
+import { barred, may } from "../api/session";
 import type { Glyph } from "../api/shapes";
 import { IxGlyph } from "../ix/ix-glyph";
 import { PythonGlyph } from "../python/python-glyph";
@@ -39,7 +39,7 @@ export function Canvas() {
   }, [loaded.value]);
   if (!loaded.value) return <p class="canvas-note muted">Loading…</p>;
   return (
-    <div class="canvas-room" data-keeping={keeping.value}>
+    <div class={`canvas-room ${may("run") ? "" : "looking"}`} data-keeping={keeping.value}>
       <div class="canvas" ref={box} tabIndex={0} role="region" aria-label="Canvas" onPointerDown={grabbed} onKeyDown={pressed}>
         <h1 class="sr">Canvas</h1>
         {order.value.length === 0 && <Welcome />}
@@ -119,6 +119,7 @@ function Adders() {
 /** Whether the host has what is on the canvas. */
 function Keeping() {
   const now = keeping.value;
+  if (!may("run")) return <p class="keeping">You may look, not change</p>;
   const words = { saved: "Saved", saving: "Saving…", failed: "Not saved" };
   return <p class={`keeping ${now}`} role={now === "failed" ? "alert" : undefined} title={unkept.value || undefined}>{words[now]}</p>;
 } // prettier-ignore

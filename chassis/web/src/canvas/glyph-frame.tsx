@@ -30,7 +30,7 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
   const name = title || symbol;
   const source = glyph.fed_by ? known(glyph.fed_by)?.value : undefined;
   const dragged = (event: PointerEvent) => {
-    if ((event.target as Element).closest("button:not(.grip), input")) return;
+    if ((event.target as Element).closest("button:not(.grip), input") || !may("run")) return;
     const scale = zoom.value;
     drag(event, { moved: (dx, dy) => move(id, { x: x + dx / scale, y: y + dy / scale }) });
   };

@@ -1,8 +1,8 @@
 /** How large the canvas is shown. Pure. */
 
-export const ZOOM_MIN = 0.25;
+export const ZOOM_MIN = 0.1;
 export const ZOOM_MAX = 2;
-const STEPS = [0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2];
+const STEPS = [0.1, 0.17, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2];
 const MARGIN = 24;
 const NEAR = 0.001;
 /** Of a wheel's turn: a notch is about a tenth. */

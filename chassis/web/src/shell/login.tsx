@@ -42,7 +42,7 @@ export function Login({ again }: { again: boolean }) {
             }} />
           {wrong.value && <span class="wrong" role="alert">{wrong.value}</span>}
         </label>
-        <p id="login-help" class="muted">Whoever runs the host makes one with <code>qntx token create</code>.</p>
+        <p id="login-help" class="muted" hidden={wrong.value !== ""}>Whoever runs the host makes one with <code>qntx token create</code>.</p>
         <footer><Button kind="main" submit disabled={busy.value}>Log in</Button></footer>
       </form>
     </dialog>
