@@ -10,7 +10,7 @@ INSTALLED := .venv/installed
 PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format demo bench soak page sync nix-check clean
+.PHONY: help up test lint format demo bench soak page sync nix-check cluster-test clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 	@exec $(BIN)/qntx up $(ARGS)
 
 # Tests keep to build/home: a person's own ~/.qntx is never touched.
-test lint format demo bench soak sync: export QNTX_HOME := $(CURDIR)/build/home
+test lint format demo bench soak sync cluster-test: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
 	@$(BIN)/pytest --numprocesses auto --dist loadfile -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
@@ -45,6 +45,9 @@ bench: sync $(INSTALLED)-bench  ## Measure, beside what else there is. ARGS such
 
 soak: $(INSTALLED)  ## An hour of mixed load while things are killed, and a table of what was left. ARGS such as --seconds 600.
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
+cluster-test: sync  ## Hosts, replicas and PostgreSQL on machines that are network namespaces, with faults. ARGS such as --jobs 500.
+	@$(BIN)/python -m tests.cluster $(ARGS)
 
 sync: $(INSTALLED)
 	@$(BIN)/qntx variant sync

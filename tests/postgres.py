@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,21 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """In a folder, which may hold one that was started before. `settings` go on its command line."""
+    """In a folder, which may hold one that was started before. `settings` go on its command line.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `inside` stands before its commands: where another network namespace is its machine.
+    """
+
+    def __init__(self, folder: Path, inside: Sequence[str] = (), **settings: str) -> None:
         self.folder = folder
+        self._inside = inside
         self._settings = SETTINGS | {"unix_socket_directories": str(folder)} | settings
 
     @classmethod
-    def make(cls, **settings: str) -> PostgresServer:
+    def make(cls, inside: Sequence[str] = (), **settings: str) -> PostgresServer:
         """Lay out a new one."""
         folder = Path(tempfile.mkdtemp(prefix="qntx-pg-"))
-        made = cls(folder, **settings)
+        made = cls(folder, inside, **settings)
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam(UNPRIVILEGED).pw_uid, -1)
         options = ["-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
@@ -81,11 +85,11 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str) -> None:
         found = programs()
         assert found is not None, MISSING
-        command = [found / program, "-D", "data", *arguments]
         # PostgreSQL refuses to run as root.
-        user = pwd.getpwnam(UNPRIVILEGED).pw_uid if os.getuid() == 0 else None
+        user = ["setpriv", f"--reuid={UNPRIVILEGED}", "--clear-groups"] if os.getuid() == 0 else []
+        command = [*self._inside, *user, found / program, "-D", "data", *arguments]
         done = subprocess.run(
-            command, user=user, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
         )
         assert done.returncode == 0, f"{program} failed; it said:\n{self._log}"
 
