@@ -488,6 +488,16 @@ async def test_the_query_is_split_off_the_path(driven):
     assert (status, told) == (200, {"module": "json", "available": True})
 
 
+async def test_an_answer_is_json_and_says_so(driven):
+    """Appendix B 6: whether it is one or a refusal."""
+    for path, body in (("/execute", b'{"content": "1"}'), ("/execute", b"{"), ("/version", b""), ("/nope", b"")):
+        method = "POST" if body else "GET"
+        answer = await driven.domain.HandleHTTP(domain.HTTPRequest(method=method, path=path, body=body), timeout=60)
+
+        assert {h.name: list(h.values) for h in answer.headers}["Content-Type"] == ["application/json"], path
+        json.loads(answer.body)
+
+
 async def test_a_module_to_check_may_be_named_in_the_body_of_a_get(driven):
     """pyre: a GET with a JSON body."""
     status, told = await driven.http("GET", "/pip/check", {"module": "no_such_module_here"})

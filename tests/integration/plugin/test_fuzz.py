@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,12 @@ METHODS = [
     for service in SERVICES
     for method in service.methods
     if method.name != "Shutdown" and not method.client_streaming and not method.server_streaming
+]
+STREAMS = [
+    f"/{service.full_name}/{method.name}"
+    for service in SERVICES
+    for method in service.methods
+    if method.server_streaming and not method.client_streaming
 ]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
@@ -113,3 +120,40 @@ def test_any_bytes_for_any_method_leave_the_plugin_serving(channel):
         python_pb2.PythonExecuteRequest(code="_result = 6 * 7"), timeout=30
     )
     assert json.loads(answer.result)["result"] == 42
+
+
+def test_any_bytes_for_any_stream_leave_the_plugin_serving(channel):
+    """Code among them runs out its second."""
+
+    @settings(often, max_examples=30)
+    @given(st.sampled_from(STREAMS), st.binary(max_size=60))
+    def check(method, request):
+        events = channel.unary_stream(method)(request, timeout=20)
+        with contextlib.suppress(grpc.RpcError):
+            for _ in events:
+                pass
+
+        assert events.code() is not grpc.StatusCode.UNAVAILABLE
+
+    check()
+
+    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=10).healthy
+
+
+def test_any_messages_over_a_websocket_leave_the_plugin_serving(channel):
+    kinds = st.sampled_from(domain.WebSocketMessage.Type.values())
+    frames = st.builds(
+        domain.WebSocketMessage, type=kinds, data=BODIES, timestamp=st.integers(0, 2**62), headers=st.just({"a": "b"})
+    )
+
+    @settings(often, max_examples=30)
+    @given(st.lists(frames, max_size=4))
+    def check(said):
+        closing = domain.WebSocketMessage(type=domain.WebSocketMessage.CLOSE)
+        heard = list(Stub(channel, DOMAIN).HandleWebSocket(iter([*said, closing]), timeout=20))
+
+        assert heard[-1].type == domain.WebSocketMessage.CLOSE
+
+    check()
+
+    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=10).healthy
