@@ -1,0 +1,101 @@
+"""The examples of deployments say what the programs take: each key one of the host's, each argument one of theirs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from qntx.cli.__main__ import cli
+from qntx.host import config as configuration
+from qntx.host.home import Home
+from qntx.host.plugins import remote
+from qntx.plugin import arguments
+
+DEPLOYMENT = Path(__file__).parents[2] / "chassis" / "deployment"
+COMPOSE = DEPLOYMENT / "containers" / "compose.yaml"
+KUBERNETES = DEPLOYMENT / "kubernetes" / "qntx.yaml"
+SECRETS = {"PLUGIN_TOKEN": "of the example", "QNTX_PLUGIN_TOKEN": "of the example"}
+
+
+def kubernetes(kind: str, name: str) -> Any:
+    documents = yaml.safe_load_all(KUBERNETES.read_text())
+    return next(each for each in documents if (each["kind"], each["metadata"]["name"]) == (kind, name))
+
+
+def container(kind: str, name: str) -> Any:
+    return kubernetes(kind, name)["spec"]["template"]["spec"]["containers"][0]
+
+
+def compose(name: str) -> Any:
+    return yaml.safe_load(COMPOSE.read_text())["services"][name]
+
+
+CONFIGURATIONS = {
+    "compose": (COMPOSE.parent / "am.toml").read_text(),
+    "kubernetes": kubernetes("ConfigMap", "qntx")["data"]["am.toml"],
+}
+
+
+@pytest.mark.parametrize("example", CONFIGURATIONS)
+def test_the_host_reads_the_configuration_and_finds_replicas_by_name(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "am.toml"
+    file.write_text(CONFIGURATIONS[example])
+
+    read = configuration.load(Home(tmp_path), named=file)
+
+    attached = remote.remotes(read.of_plugins, SECRETS)
+    assert [one.port for one in attached["data"].addresses] == [38700]
+    assert all(one.metadata() for one in attached.values())
+
+
+@pytest.mark.parametrize(
+    "said", [compose("host")["command"], container("StatefulSet", "host")["args"]], ids=["compose", "kubernetes"]
+)
+def test_the_host_takes_its_arguments(said: list[str]) -> None:
+    up = cli.get_command(click.Context(cli), said[0])
+    assert up is not None
+    _, left, _ = up.make_parser(click.Context(up)).parse_args(list(said[1:]))
+
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [compose("bio")["command"], compose("data")["command"], container("Deployment", "data")["args"]],
+    ids=["compose-bio", "compose-data", "kubernetes"],
+)
+def test_the_plugin_takes_its_arguments_and_its_token(said: list[str]) -> None:
+    read = arguments.read("qntx-data-plugin", said, SECRETS)
+
+    assert read.unknown == ()
+    assert (read.host, read.port, read.drain_seconds) == ("0.0.0.0", 38700, 60)
+    assert read.credentials.token
+
+
+def test_what_a_container_is_given_outlasts_its_draining() -> None:
+    drained = {
+        "compose": (compose("bio")["command"], compose("bio")["stop_grace_period"]),
+        "kubernetes": (
+            container("Deployment", "data")["args"],
+            kubernetes("Deployment", "data")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
+        ),
+    }
+
+    for said, grace in drained.values():
+        assert int(re.sub("s$", "", str(grace))) > float(said[said.index("--drain") + 1])
+
+
+def test_the_secrets_that_the_configurations_name_are_given() -> None:
+    for text, given in (
+        (CONFIGURATIONS["compose"], set(compose("host")["environment"])),
+        (CONFIGURATIONS["kubernetes"], {one["name"] for one in container("StatefulSet", "host")["env"]}),
+    ):
+        sections = tomllib.loads(text)
+        named = {one["token"].removeprefix("env:") for one in sections.values() if "token" in one}
+        assert named | {"QNTX_DATABASE"} <= given
