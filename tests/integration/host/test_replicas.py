@@ -83,6 +83,10 @@ def test_both_replicas_get_work(pair: Pair) -> None:
         assert pair.host.execute("1")["success"]
 
     assert all(now > then for now, then in zip(finished(), before, strict=True))
+    told_of = pair.host.http.get("/metrics").text
+    for address in pair.addresses:
+        assert f'qntx_executions_total{{outcome="finished",plugin="python",replica="{address}"}}' in told_of
+        assert f'qntx_replica_serving{{plugin="python",replica="{address}"}} 1.0' in told_of
 
 
 def test_of_runs_under_load_none_is_done_twice_or_lost_unsaid_when_a_replica_is_killed(pair: Pair) -> None:
@@ -158,6 +162,19 @@ def test_a_run_whose_connection_breaks_is_followed_to_its_end_and_was_run_once(p
 
     assert [(answer["result"], answer["stdout"]) for answer in answers] == [("kept", "one\ntwo\n")] * 2
     assert pair.attested("begun")["cut"] == 2
+
+
+def test_what_is_offered_to_a_replica_that_hangs_is_done_by_the_other(pair: Pair) -> None:
+    pair.two.process.send_signal(signal.SIGSTOP)
+    try:
+        answers = [pair.post(str(number)) for number in range(3)]
+        noticed = pair.host.until(lambda: pair.states()[pair.wire.address] == "failed")
+    finally:
+        pair.two.process.send_signal(signal.SIGCONT)
+    pair.until_running()
+
+    assert noticed
+    assert [answer.json()["result"] for answer in answers] == [0, 1, 2]
 
 
 def test_a_stream_is_cancelled_on_the_replica_that_has_it(pair: Pair) -> None:

@@ -24,8 +24,11 @@ from qntx.host.plugins.sessions import Sessions
 from qntx.protocol import domain_pb2, runtime_pb2
 from qntx.wire import caller
 
-TAKING_SECONDS = 5.0
-"""How long a run is offered: between the end of a replica and its being noticed, offers fail."""
+TAKING_SECONDS = 20.0
+"""How long a run is offered where replicas serve: one that hangs holds an offer until that is noticed."""
+
+AWAY_SECONDS = 2.0
+"""How long where none does: one may be about to come back."""
 
 TAKE_AGAIN_SECONDS = 0.05
 COME_BACK_SECONDS = (0.0, 0.1, 0.3, 0.6)
@@ -106,8 +109,8 @@ class BalancedClient(PluginClient):
         offer.hold = True
         last: ChassisError | None = None
         busy = 0
-        deadline = time.monotonic() + TAKING_SECONDS
-        while last is None or (time.monotonic() < deadline and busy < len(self._replicas())):
+        since = time.monotonic()
+        while last is None or (self._may_be_taken(time.monotonic() - since) and busy < len(self._replicas())):
             stream = method(offer)
             try:
                 replica = await self._taker(stream)
@@ -124,6 +127,10 @@ class BalancedClient(PluginClient):
                 stream.cancel()
             await asyncio.sleep(TAKE_AGAIN_SECONDS)
         raise last
+
+    def _may_be_taken(self, waited_seconds: float) -> bool:
+        serving = any(replica.serving for replica in self._replicas())
+        return waited_seconds < (TAKING_SECONDS if serving else AWAY_SECONDS)
 
     async def _taker(self, stream: Any) -> Replica | None:
         """The replica that holds the run now; None for one that is not known yet, or not any more."""

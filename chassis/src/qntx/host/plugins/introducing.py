@@ -50,6 +50,11 @@ class Introduction:
 
     def _told(self, plugin: str, address: Address | None) -> dict[str, str]:
         """One that runs elsewhere keeps its records where it runs, and knows best what that machine is called."""
-        told = {} if address is not None else {"capsules": str(self.home.capsules), "node": self.node}
+        told = {} if address is not None else self._records()
         # Handlers published for `python` belong to whoever runs plain `py`.
         return told | ({"default_provider": "true"} if plugin == self.config.host.default_provider else {})
+
+    def _records(self) -> dict[str, str]:
+        if self.config.host.database:
+            return {"capsules": str(self.home.shared_runs), "sealed_by": "host", "node": self.node}
+        return {"capsules": str(self.home.capsules), "node": self.node}
