@@ -107,6 +107,12 @@ def fields_of(variant: Variant) -> dict[str, Field]:
             "limits",
             pattern="^(full|landlock|limits)$",
         ),
+    } | _from_host()
+
+
+def _from_host() -> dict[str, Field]:
+    """What a host of ours sets itself."""
+    return {
         "dask_scheduler": Field(
             "string",
             "A Dask scheduler, such as tcp://10.0.0.9:8786, that scripts reach by dask_client() where there is "
