@@ -164,3 +164,29 @@ def test_every_key_is_documented(command_line: CommandLine) -> None:
 
     assert "#port = 8777" in reference
     assert "# The port to listen on" in reference
+
+
+def test_doctor_says_who_may_call_the_host(command_line: CommandLine, bare_home: Home) -> None:
+    def access() -> tuple[str, str]:
+        findings = json.loads(command_line("doctor", "--json").stdout)
+        return next((f["status"], f["found"]) for f in findings if f["subject"] == "access")
+
+    alone = access()
+    bare_home.config.write_text('[host]\naddress = "0.0.0.0"\nproxies = ["10.0.0.1"]\n')
+    tokenless = access()
+    command_line("token", "create", "laptop", "--role", "run")
+    guarded = access()
+    bare_home.config.write_text('[host]\ntls_certificate = "/nowhere.pem"\ntls_key = "/nowhere.key"\n')
+    broken = access()
+
+    assert (alone[0], "without tokens" in alone[1]) == ("ok", True)
+    assert (tokenless[0], "qntx token create" in tokenless[1]) == ("missing", True)
+    assert (guarded[0], "with one of 1 tokens" in guarded[1]) == ("ok", True)
+    assert (broken[0], "/nowhere.pem" in broken[1]) == ("missing", True)
+
+
+def test_doctor_says_which_extras_are_there(command_line: CommandLine) -> None:
+    extras = next(f for f in json.loads(command_line("doctor", "--json").stdout) if f["subject"] == "extras")
+
+    assert extras["status"] == "ok"
+    assert "frames" in extras["found"]

@@ -47,3 +47,35 @@ def test_plugins_queues_workers_and_jobs_are_told(host):
         assert told["qntx_running_max", plugin] >= 1
         assert ("qntx_idle_workers", plugin) in told
         assert ("qntx_zygote_restarts_total", plugin) in told
+
+
+def test_nothing_that_is_to_be_watched_is_missing(host):
+    """Of the host and of each plugin, by name: what dashboards and alarms are made of."""
+    host.execute("1")
+    told = counted(host)
+    names = {key[0] for key in told}
+
+    assert names >= {
+        "qntx_executions_total",
+        "qntx_execution_seconds_bucket",
+        "qntx_execution_seconds_sum",
+        "qntx_execution_seconds_count",
+        "qntx_queued",
+        "qntx_queued_max",
+        "qntx_running",
+        "qntx_running_max",
+        "qntx_idle_workers",
+        "qntx_sessions",
+        "qntx_zygote_restarts_total",
+        "qntx_attestations_total",
+        "qntx_host_info",
+        "qntx_plugin_state",
+        "qntx_plugin_healthy",
+        "qntx_plugin_restarts_total",
+        "qntx_stored_attestations_total",
+        "qntx_seals_total",
+        "qntx_jobs",
+    }
+    outcomes = {key[1] for key in told if key[0] == "qntx_executions_total"}
+    assert outcomes == {"finished", "raised", "timed_out", "cancelled", "out_of_memory", "killed"}
+    assert {key[1] for key in told if key[0] == "qntx_jobs"} >= {"queued", "running", "completed", "failed"}

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -20,9 +21,13 @@ from qntx.cli import client
 from qntx.errors import ChassisError
 from qntx.host import config as configuration
 from qntx.host import distribution, variants
+from qntx.host.access import exposure
+from qntx.host.access.tokens import Tokens
 from qntx.host.environments import Environments, State
 from qntx.host.home import Home
 from qntx.host.plugins.discovery import discover, search_paths
+from qntx.host.serving import Tls
+from qntx.wire import tracing
 from qntx.worker.sandbox import landlock, seccomp
 
 PYTHON_MIN = (3, 11)
@@ -31,6 +36,8 @@ STYLES = {GOOD: "green", WARN: "yellow", BAD: "red"}
 USER_NAMESPACES_MAX = Path("/proc/sys/user/max_user_namespaces")
 CGROUP = Path("/sys/fs/cgroup")
 FREE_BYTES_MIN = 1 << 30
+EXTRAS = {"frames": "pyarrow", "postgres": "psycopg", "otel": "opentelemetry.sdk"}
+"""What each extra of the distribution brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Finding:
 def command(context: click.Context, as_json: bool) -> None:
     """Say what is missing here and how to get it. Fails where something that is needed is missing."""
     home = Home.find()
-    findings = [*_tools(), *_home(home), *_kept(home), *_plugins(home), _host(home), *_sandbox()]
+    findings = [*_tools(), *_home(home), *_kept(home), *_access(home), *_plugins(home), _host(home), *_sandbox()]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -73,6 +80,24 @@ def _tools() -> Iterator[Finding]:
         yield Finding("uv", GOOD, uv.find_uv_bin())
     except FileNotFoundError as error:
         yield Finding("uv", BAD, str(error), "pip install uv")
+    git = shutil.which("git")
+    yield (
+        Finding("git", GOOD, git) if git else Finding("git", WARN, "not found", "install git: `ix` reads repositories")
+    )
+    there = {extra: _installed(module) for extra, module in EXTRAS.items()}
+    lacking = [extra for extra, is_there in there.items() if not is_there]
+    if tracing.wanted(os.environ) and "otel" in lacking:
+        yield Finding("extras", WARN, "traces are wanted, and cannot be sent", "pip install 'qntx-chassis[otel]'")
+    else:
+        here = ", ".join(extra for extra in there if extra not in lacking) or "none"
+        yield Finding("extras", GOOD, here + (f"; not installed: {', '.join(lacking)}" if lacking else ""))
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -108,6 +133,26 @@ def _kept(home: Home) -> Iterator[Finding]:
     for site in sorted((home.root / "sites").glob("*/py*/generations/*/packages")):
         count = len(list(site.glob("*.dist-info")))
         yield Finding(f"packages of {site.parents[3].name}", GOOD, f"{count} installed at run time")
+
+
+def _access(home: Home) -> Iterator[Finding]:
+    """Who may call the host, as it is configured."""
+    try:
+        section = configuration.load(home).host
+        tokens = Tokens(Path(section.token_file).expanduser() if section.token_file else home.tokens).all()
+        warnings = list(exposure.check(section, tokens=len(tokens)))
+        if section.tls_certificate:
+            Tls(Path(section.tls_certificate).expanduser(), Path(section.tls_key).expanduser()).check()
+    except ChassisError as error:
+        yield Finding("access", BAD, str(error), "correct it in am.toml, or with `qntx token`")
+        return
+    for warning in warnings:
+        yield Finding("access", WARN, warning, "set host.tls_certificate and host.tls_key")
+    if not exposure.demands_tokens(section):
+        yield Finding("access", GOOD, f"this machine alone, at {section.address}:{section.port}, without tokens")
+        return
+    over = "TLS" if section.tls_certificate else "a proxy" if section.proxies else "plain HTTP"
+    yield Finding("access", GOOD, f"{section.address}:{section.port} over {over}, with one of {len(tokens)} tokens")
 
 
 def _plugins(home: Home) -> Iterator[Finding]:
