@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from qntx import __version__
 from qntx.errors import ChassisError
+from qntx.host.plugins.client import PluginClient
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.model.job import JobState
 from qntx.protocol import domain_pb2
@@ -65,12 +66,15 @@ def _of_host(registry: Registry) -> list[Metric]:
     states = GaugeMetricFamily("qntx_plugin_state", "1 for the state a plugin is in", labels=["plugin", "state"])
     healthy = GaugeMetricFamily("qntx_plugin_healthy", "Whether its Health said so last", labels=["plugin"])
     restarts = CounterMetricFamily("qntx_plugin_restarts", "Times it was started again", labels=["plugin"])
+    serving = GaugeMetricFamily("qntx_replica_serving", "Whether it takes work", labels=["plugin", "replica"])
     for plugin in registry:
+        for replica in plugin.replicas:
+            serving.add_metric([plugin.name, str(replica.address)], replica.serving)
         for state in State:
             states.add_metric([plugin.name, state.value], plugin.state is state)
         healthy.add_metric([plugin.name], plugin.healthy)
         restarts.add_metric([plugin.name], plugin.restarts)
-    return [build, states, healthy, restarts]
+    return [build, states, healthy, restarts, serving]
 
 
 def _jobs(counts: Mapping[str, int]) -> Metric:
@@ -81,15 +85,28 @@ def _jobs(counts: Mapping[str, int]) -> Metric:
 
 
 async def _of_plugin(plugin: Plugin) -> list[Metric]:
-    """What it counts; nothing where it has no /metrics, or says nothing that can be read."""
+    """What it counts; of one that was attached, what each replica does, under a label of its address."""
+    joined = [replica for replica in plugin.replicas if replica.joined]
+    told = await asyncio.gather(*(_told(replica.client) for replica in joined))
+    if not plugin.replicas:
+        return await _told(plugin.client) if plugin.client is not None else []
+    for replica, metrics in zip(joined, told, strict=True):
+        for metric in metrics:
+            named = {"replica": str(replica.address)}
+            metric.samples = [sample._replace(labels={**sample.labels, **named}) for sample in metric.samples]
+    return [metric for metrics in told for metric in metrics]
+
+
+async def _told(client: PluginClient) -> list[Metric]:
+    """Nothing where it has no /metrics, or says nothing that can be read."""
     request = domain_pb2.HTTPRequest(method="GET", path="/metrics")
     try:
-        answer = await asyncio.wait_for(plugin.reached().handle_http(request), PLUGIN_SECONDS)
+        answer = await asyncio.wait_for(client.handle_http(request), PLUGIN_SECONDS)
         if answer.status_code != 200:
             return []
         return list(text_string_to_metric_families(answer.body.decode()))
     except (ChassisError, TimeoutError, ValueError) as fault:
-        log.warning("a plugin's metrics cannot be read", plugin=plugin.name, reason=str(fault))
+        log.warning("a plugin's metrics cannot be read", plugin=client.name, reason=str(fault))
         return []
 
 
