@@ -178,7 +178,7 @@ class CapsuleChain:
 
     async def _resume(self, walk: Walk, tenant_id: str | None) -> None:
         kept = await self.storage.recall(_mark(walk.level, tenant_id))
-        if kept is None:
+        if not isinstance(kept, str):
             return
         text, _, signature = kept.rpartition("\n")
         if not any(cps.signed(key, text, signature) for key in self.seal.public_keys()):

@@ -40,9 +40,10 @@ def signed(public_key: bytes, text: str, signature: str) -> bool:
     """Did the owner of this key sign this text?"""
     try:
         raw = bytes.fromhex(signature)
-    except ValueError:
+    except (ValueError, TypeError):
         return False
-    if len(signature) != 2 * SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
+    # One signature has one text: lower-case hexadecimal.
+    if len(raw) != SIGNATURE_BYTES or raw.hex() != signature or len(public_key) != PUBLIC_KEY_BYTES:
         return False
     try:
         crypto_sign_open(raw + text.encode(), public_key)

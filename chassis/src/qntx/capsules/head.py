@@ -15,7 +15,11 @@ from qntx.capsules import canonical
 from qntx.capsules.merkle import Frontier, Node, capsule_leaf
 from qntx.capsules.record import Draft, Record
 from qntx.capsules.seal import Seal
+from qntx.errors import ChainError
 
+UNREADABLE = "what is kept of the chain beside its records cannot be read"
+GAP_MAX = 1_000_000
+"""Records that may be missing in a row for sealing to go on behind them."""
 PAGE = 4_096
 """Records read at once."""
 
@@ -48,11 +52,24 @@ class Head:
 
     @classmethod
     def loads(cls, text: str | None) -> Head:
+        """What was kept. Where that cannot be read, it is the fault of a chain that is counted anew."""
         if text is None:
             return cls()
-        kept = json.loads(text)
-        frontier = Frontier(kept["size"], (bytes.fromhex(peak) for peak in kept["peaks"]))
-        return cls(kept["size"], kept["hash"], frontier, kept["sealed"], kept["failed"], kept["fault"])
+        try:
+            kept = json.loads(text)
+            frontier = Frontier(kept["size"], (bytes.fromhex(peak) for peak in kept["peaks"]))
+            head = cls(kept["size"], kept["hash"], frontier, kept["sealed"], kept["failed"], kept["fault"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            head = cls(fault=UNREADABLE)
+        return head if head._is_plain() else cls(fault=UNREADABLE)
+
+    def _is_plain(self) -> bool:
+        numbers = (self.size, self.sealed, self.failed)
+        return (
+            all(type(number) is int and number >= 0 for number in numbers)
+            and isinstance(self.hash, str | None)
+            and isinstance(self.fault, str)
+        )
 
     def grow(self, hash_hex: str) -> list[tuple[Node, bytes]]:
         """One record more. Returns the subtrees that are complete now and kept."""
@@ -74,6 +91,8 @@ class Head:
         while self.size < size:
             stop = min(size, self.size + PAGE)
             page = list(hashes(self.size, stop))
+            if not page and size - self.size > GAP_MAX:
+                raise ChainError(f"no record stands at sequence {self.size}, and one at {size - 1}: nothing is sealed")
             if len(page) < stop - self.size:
                 self.fault = self.fault or f"records are missing between sequence {self.size} and {stop}"
                 page += [""] * (stop - self.size - len(page))

@@ -36,9 +36,9 @@ def capsule_leaf(hash_hex: str) -> bytes:
     """The leaf that stands for a record: over the 32 bytes of its hash."""
     try:
         return leaf(bytes.fromhex(hash_hex))
-    except ValueError:
+    except (ValueError, TypeError):
         # Somebody edited the hash. The tree goes on, with a root that no checkpoint agrees with.
-        return leaf(hash_hex.encode())
+        return leaf(repr(hash_hex).encode())
 
 
 class Frontier:

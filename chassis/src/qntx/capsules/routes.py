@@ -38,7 +38,7 @@ def router(capsules: Capsules) -> APIRouter:
     async def verify_chain(
         tenant_id: Tenant = None, level: Level = Level.CONTENT, incremental: bool = True
     ) -> dict[str, Any]:
-        result = await capsules.verify(tenant_id, level=level, incremental=incremental)
+        result = await _readable(capsules.verify(tenant_id, level=level, incremental=incremental))
         return result.to_dict()
 
     @routes.get("/checkpoint", response_class=PlainTextResponse)

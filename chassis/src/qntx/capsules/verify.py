@@ -111,6 +111,8 @@ class Walk:
 
     def take(self, record: Record) -> None:
         place = self.frontier.size
+        if fault := _mistyped(record):
+            raise Broken(str(record.id), f"Record {place} cannot be read: {fault}")
         if record.sequence != place:
             raise Broken(record.id, f"Sequence gap: expected {place}, got {record.sequence}")
         if record.previous_hash != self.hash:
@@ -158,6 +160,18 @@ class Walk:
         self.frontier = Frontier(kept["size"], (bytes.fromhex(peak) for peak in kept["peaks"]))
         self.hash = kept["hash"]
         self.runs = Runs.load(kept["runs"])
+
+
+def _mistyped(record: Record) -> str:
+    """What of a record is not even of its kind: SQLite keeps anything in any column."""
+    wrong = [
+        name
+        for name in ("id", "type", "data", "hash", "signature", "signed_by")
+        if not isinstance(getattr(record, name), str)
+    ]
+    if not isinstance(record.previous_hash, str | None):
+        wrong.append("previous_hash")
+    return f"{', '.join(wrong)} is not text" if wrong else ""
 
 
 def _hashed_text(record: Record) -> bytes:

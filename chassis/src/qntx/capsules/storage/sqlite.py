@@ -29,10 +29,12 @@ from qntx.capsules.lock import locked
 from qntx.capsules.record import Draft, Record
 from qntx.capsules.seal import Seal
 from qntx.capsules.storage.writer import Writer
-from qntx.errors import ChainConflictError, StorageError
+from qntx.errors import ChainConflictError, ChainError, StorageError
 
 BUSY_SECONDS = 60.0
 """How long a writer waits for another process's batch."""
+UNREADABLE = (sqlite3.Error, UnicodeError)
+"""What a file that was written over answers. SQLite's own words about it may not even be text."""
 HEAD = "head"
 SCHEMA = (
     """create table if not exists capsules (
@@ -88,7 +90,7 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
                     connection.execute(statement)
                 connection.execute("commit")
             return connection
-    except (sqlite3.Error, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         raise StorageError(f"{path}: {error}. Capsules(path) needs a SQLite file that can be written.") from error
 
 
@@ -212,7 +214,7 @@ class CapsuleStorage:
                 connection.execute("rollback")
             if isinstance(error, sqlite3.IntegrityError):
                 raise ChainConflictError(f"the capsule, or its place, is in the chain already: {error}") from error
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, UNREADABLE):
                 self._release()
                 raise StorageError(f"{self.db_path}: {error}. The capsule is not kept.") from error
             raise
@@ -234,7 +236,7 @@ class Reader:
                     self._connection = connect(self._path, "full")
                 with closing(self._connection.execute(sql, values)) as cursor:
                     return cursor.fetchall()
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 raise StorageError(f"{self._path}: {error}") from error
 
     def close(self) -> None:
@@ -308,6 +310,8 @@ def _head(connection: sqlite3.Connection) -> Head:
 
 def _reconciled(connection: sqlite3.Connection, head: Head) -> list[Any]:
     (last,) = connection.execute("select max(sequence) from capsules").fetchone()
+    if not isinstance(last, int | None):
+        raise ChainError(f"the last record's sequence is {last!r}: nothing is sealed behind it")
     return head.reconcile(0 if last is None else last + 1, lambda start, stop: _hashes(connection, start, stop))
 
 
