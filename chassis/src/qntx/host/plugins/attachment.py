@@ -74,7 +74,8 @@ class Attachment:
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await self._leave(list(self._joining))
-            await self._retire()
+            if self._balanced is not None:
+                await self._balanced[1].close()
             for task in self._retired:
                 task.cancel()
             await asyncio.gather(*self._retired, return_exceptions=True)
@@ -82,7 +83,11 @@ class Attachment:
             await self._enter(State.STOPPED, "the host is stopping")
 
     async def _follow(self, addresses: Sequence[Address]) -> None:
-        """Join what is new, leave what is gone."""
+        """Join what is new, leave what is gone, and begin anew where the joining itself broke."""
+        for replica in [replica for replica, task in self._joining.items() if task.done()]:
+            fault = self._joining[replica].exception()
+            log.error("replica given up", plugin=self._plugin.name, address=str(replica.address), exc_info=fault)
+            await self._leave([replica])
         known = {replica.address for replica in self._joining}
         metadata = self._metadata()
         for address in addresses:
