@@ -9,6 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from .conftest import SharingHost, Start
@@ -170,6 +171,25 @@ def test_a_watcher_fires_once_for_each_attestation_of_whichever_host(start: Star
     assert fired == sorted(f"n:{n}" for n in range(20))
     tally = b.http.get("/api/watchers/once").json()
     assert tally["fire_count"] == 20
+
+
+def test_the_audit_trail_is_one_chain_of_all_hosts_whole_and_signed_by_each(start: Start, database: str) -> None:
+    a, b = start("a"), start("b")
+    before = verified(a)["capsules_verified"]
+    for n in range(6):
+        (a if n % 2 else b).execute(f"_result = {n}")
+
+    a.until(lambda: verified(b)["capsules_verified"] >= before + 6)
+    result = a.until(lambda: (found := verified(a))["complete"] and found)
+    assert (result["valid"], result["complete"], result["running"]) == (True, True, 0), result
+    with psycopg.connect(database) as connection:
+        signers = connection.execute("SELECT DISTINCT signed_by FROM quantumpipes_capsules").fetchall()
+    assert len(signers) >= 2
+
+
+def verified(host: SharingHost) -> Any:
+    """Every signature too, of whichever host."""
+    return host.http.get("/api/v1/capsules/verify", params={"level": "signatures", "incremental": "false"}).json()
 
 
 def test_a_page_open_on_one_host_hears_of_jobs_of_the_other(start: Start) -> None:

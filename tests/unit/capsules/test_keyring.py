@@ -95,3 +95,15 @@ def test_the_reference_library_verifies_with_our_files_and_we_with_its(tmp_path:
 @pytest.mark.parametrize("signature", ["", "zz", "00" * 63, "00" * 64, "0 " * 64])
 def test_what_is_no_signature_is_not_valid(tmp_path: Path, signature: str) -> None:
     assert not Seal(tmp_path / "key").signed("0" * 64, signature, "")
+
+
+def test_the_keys_of_other_machines_are_believed_and_sign_nothing_here(tmp_path: Path) -> None:
+    here, there = Seal(tmp_path / "here" / "key"), Seal(tmp_path / "there" / "key")
+    stamp = there.stamp(b"their record")
+    assert not here.signed(stamp.hash, stamp.signature, stamp.signed_by)
+
+    here.trust([there.get_public_key(), here.get_public_key()])
+
+    assert here.signed(stamp.hash, stamp.signature, stamp.signed_by)
+    assert here.get_public_key() != there.get_public_key()
+    assert Seal(tmp_path / "here" / "key").get_public_key() == here.get_public_key()

@@ -43,8 +43,12 @@ class Capsules:
         storage: CapsuleStorageProtocol | None = None,
         seal: Seal | None = None,
         durable: str = "batch",
+        intents: Path | None = None,
     ) -> None:
-        """`durable="call"`: a synchronous function that is called inside a running loop waits for its commit, too."""
+        """`durable="call"`: a synchronous function that is called inside a running loop waits for its commit, too.
+
+        `intents` is this machine's own folder of what has been started, where that is not beside the chain.
+        """
         if durable not in ("batch", "call"):
             raise StorageError(f'durable is "batch" or "call", not {durable!r}')
         if storage is not None and not isinstance(storage, CapsuleStorageProtocol):
@@ -54,7 +58,7 @@ class Capsules:
         ordered = self._storage if isinstance(self._storage, ChainStorage) else ForeignStorage(self._storage)
         self._chain = CapsuleChain(ordered, seal)
         self._current: ContextVar[Capsule | None] = ContextVar("qntx_capsules_current", default=None)
-        self._intents: Intents | None = None
+        self._intents = Intents(intents) if intents is not None else None
         self._waits = durable == "call"
 
     @property
@@ -85,7 +89,7 @@ class Capsules:
 
     async def verify(self, tenant_id: str | None = None, **how: Any) -> ChainVerificationResult:
         """Both verdicts, with what this machine knows to be still running. `how` as for `chain.verify`."""
-        standing = self.intents if _beside(self._storage).exists() else None
+        standing = self.intents if self._intents is not None or _beside(self._storage).exists() else None
         return await self._chain.verify(tenant_id, standing=standing, **how)
 
     async def close(self) -> None:

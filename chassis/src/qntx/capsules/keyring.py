@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -43,6 +45,22 @@ class Keyring(UpstreamKeyring):
             super().load()
             self._loaded = True
             return super().register_key(signing_key)
+
+    def adopt(self, public_keys: Collection[str]) -> None:
+        """Keep the public keys of other machines, as keys that sign nothing here."""
+        if {*public_keys} <= {epoch.public_key_hex for epoch in self._epochs}:
+            return
+        with locked(self._keyring_path):
+            super().load()
+            self._loaded = True
+            known = {epoch.public_key_hex for epoch in self._epochs}
+            for public_key in sorted({*public_keys} - known):
+                number = max((epoch.epoch for epoch in self._epochs), default=-1) + 1
+                now = datetime.now(UTC).isoformat()
+                # As the reference library names keys in its files.
+                name = f"qp_key_{public_key[:4]}"
+                self._epochs.append(Epoch(number, "ed25519", public_key, name, now, now, "retired"))
+            self._save()
 
     def public_keys(self, signed_by: str) -> list[bytes]:
         """The keys that a record's `signed_by` may mean; read again from disk when none is known."""

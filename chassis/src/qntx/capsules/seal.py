@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from nacl.signing import SigningKey, VerifyKey
@@ -55,6 +56,10 @@ class Seal(UpstreamSeal):
     def public_keys(self) -> list[bytes]:
         """Every key whose signature counts, active and retired."""
         return list(dict.fromkeys([self.public_key, *self._keys.all_public_keys()]))
+
+    def trust(self, public_keys: Collection[str]) -> None:
+        """Let the signatures of these keys count too, from now on: those of machines that share the chain."""
+        self._keys.adopt({*public_keys} - {self.get_public_key()})
 
     def verify_detailed(
         self, capsule: Capsule, verify_pq: bool = False, *, require_pq: bool = False

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from qntx.capsules import Capsules, ChainVerificationResult, Level, Seal
 from qntx.errors import NotFound
+from qntx.host import config as configuration
 from qntx.host.home import Home
 
 Answer = TypeVar("Answer")
@@ -27,14 +28,16 @@ PAGE = 500
 
 @click.group(help="Show, verify, export and prove what ran.")
 @click.option(
-    "--db", metavar="PATH|URL", help="The SQLite file or postgresql:// URL; by default QNTX_HOME/capsules.db."
+    "--db",
+    metavar="PATH|URL",
+    help="The SQLite file or postgresql:// URL; by default host.database, else QNTX_HOME/capsules.db.",
 )
 @click.option("--key", type=click.Path(path_type=Path), help="The signing key; by default QNTX_HOME/keys/key.")
 @click.option("--tenant", help="The chain of this tenant (PostgreSQL).")
 @click.pass_context
 def command(context: click.Context, db: str | None, key: Path | None, tenant: str | None) -> None:
     home = Home.find()
-    address = db or str(home.capsules)
+    address = db or configuration.load(home).host.database or str(home.capsules)
     if "://" not in address and not Path(address).exists():
         raise NotFound(f"{address} is not there: nothing has been sealed, or it is elsewhere (--db)")
     context.obj = Trail(address, key or home.keys / "key", tenant)

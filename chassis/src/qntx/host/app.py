@@ -65,6 +65,7 @@ from qntx.host.pulse.dispatch import PluginDispatcher
 from qntx.host.pulse.pulse import Pulse
 from qntx.host.relay import heed
 from qntx.host.services import ats, fetch, jobs, schedules
+from qntx.host.services import capsules as sealing
 from qntx.host.services.auth import new_token
 from qntx.host.services.server import Elsewhere, ServiceServer, elsewhere
 from qntx.host.serving import HttpServer, Tls
@@ -129,12 +130,15 @@ class Host:
         node = NodeKey.load(home.keys / "node.key")
         kept = await stack.enter_async_context(stores.opened(config.host.database, home, here))
         store = await stack.enter_async_context(kept.attestations(node))
-        audit = await stack.enter_async_context(Audit(home, self.registry))
+        audit = await stack.enter_async_context(Audit(home, self.registry, config.host.database))
+        introducing = asyncio.create_task(kept.introduce(audit.capsules.seal), name="other hosts' keys")
+        stack.callback(introducing.cancel)
         token = new_token()
         fetcher = await stack.enter_async_context(Fetcher(private=config.host.fetch_private))
         offered: list[Callable[[grpc.aio.Server], None]] = [
             lambda server: ats.serve(server, store, token),
             lambda server: fetch.serve(server, store, fetcher, token),
+            lambda server: sealing.serve(server, audit.capsules, token),
         ]
         if self._serve:
             await stack.enter_async_context(kept.relay(self.hub))

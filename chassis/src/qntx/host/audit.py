@@ -23,8 +23,13 @@ log = structlog.get_logger("qntx.host.audit")
 class Audit:
     """An async context manager: entered, what was left open is sealed, and so is what plugins leave from then on."""
 
-    def __init__(self, home: Home, registry: Registry) -> None:
-        self.capsules = Capsules(home.capsules, seal=Seal(home.keys / "key"))
+    def __init__(self, home: Home, registry: Registry, database: str = "") -> None:
+        """`database` is where the trail is shared with other hosts; empty, it is a file of this home."""
+        seal = Seal(home.keys / "key")
+        if database:
+            self.capsules = Capsules(database, seal=seal, intents=home.shared_runs)
+        else:
+            self.capsules = Capsules(home.capsules, seal=seal)
         self._recorder = Recorder(self.capsules)
         self._registry = registry
         self._following: asyncio.Task[None] | None = None

@@ -64,6 +64,11 @@ class Home:
         return self.root / "capsules.db"
 
     @property
+    def shared_runs(self) -> Path:
+        """What was started here and has no record yet, where the audit trail is shared."""
+        return self.root / "shared-capsules-runs"
+
+    @property
     def keys(self) -> Path:
         return self.root / "keys"
 

@@ -12,9 +12,10 @@ from contextlib import (
 )
 from typing import Any, Protocol
 
+from qntx.capsules import Seal
 from qntx.db.postgres_database import Database
 from qntx.errors import Refused, Unavailable
-from qntx.host import store
+from qntx.host import sealers, store
 from qntx.host.canvas import Canvas
 from qntx.host.events import Hub
 from qntx.host.home import Home
@@ -51,6 +52,9 @@ class Stores(Protocol):
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
         """Inside, what happens in other hosts is told here too, and the other way round."""
 
+    async def introduce(self, seal: Seal) -> None:
+        """Where the audit trail is shared, each host's signatures count with the others; goes on for ever there."""
+
 
 class OwnFiles:
     """Files in QNTX_HOME, for this host alone."""
@@ -75,6 +79,9 @@ class OwnFiles:
 
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
         return nullcontext()
+
+    async def introduce(self, seal: Seal) -> None:
+        return
 
 
 class InDatabase:
@@ -106,6 +113,9 @@ class InDatabase:
 
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
         return Relay(self._shared.database, hub)
+
+    async def introduce(self, seal: Seal) -> None:
+        await sealers.follow(self._shared.database, seal)
 
 
 class SessionTurns:

@@ -11,14 +11,14 @@ import importlib
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from qntx.engine.api import Event
-from qntx.errors import CapsuleError, PluginUnavailable, Refused
+from qntx.errors import CapsuleError, PluginUnavailable, Refused, StorageError
 from qntx.model.execution import Execution, Result
 from qntx.model.variant import Variant
 from qntx.plugin.inventory import Inventory
@@ -49,11 +49,21 @@ class Trail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SealingHost:
+    """The host's services, and the token for them."""
+
+    endpoint: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a machine's audit trail is, and the name it gives this node."""
 
     file: Path
     node: str = ""
+    by_host: bool = False
+    """The host seals; the file is the folder where what was started is noted."""
 
     @classmethod
     def default(cls) -> Place:
@@ -65,8 +75,10 @@ class Place:
     def key(self) -> Path:
         return self.file.parent / "keys" / "key"
 
-    def open(self) -> Trail:
-        trail: Trail = importlib.import_module(TRAIL).Trail(self.file, self.key)
+    def open(self, host: SealingHost | None) -> Trail:
+        if self.by_host and host is None:
+            raise StorageError("records are to be sealed by a host, and none has initialised this plugin")
+        trail: Trail = importlib.import_module(TRAIL).Trail(self.file, self.key, host if self.by_host else None)
         return trail
 
 
@@ -77,12 +89,17 @@ class Audit:
         self._about = {"plugin": variant.name, "plugin_version": variant.version}
         self._inventory = Inventory(variant)
         self._place = place or Place.default()
+        self._host: SealingHost | None = None
         self._trails: dict[Path, asyncio.Task[Trail]] = {}
         self._environment: tuple[Mapping[str, Any], str, Mapping[str, Any]] = ({}, "", {})
 
     def move(self, place: Place) -> None:
         """Record there from now on. Runs under way end where they began."""
         self._place = place
+
+    def met(self, host: SealingHost) -> None:
+        """The host whose runs these are."""
+        self._host = host
 
     def installed(self) -> None:
         """What scripts may import has changed; records say so from now on."""
@@ -127,7 +144,7 @@ class Audit:
         """The trail there, or its opening; tried again where it failed."""
         known = self._trails.get(place.file)
         if known is None or (known.done() and known.exception() is not None):
-            known = self._trails[place.file] = asyncio.create_task(asyncio.to_thread(place.open))
+            known = self._trails[place.file] = asyncio.create_task(asyncio.to_thread(place.open, self._host))
         return known
 
 

@@ -126,6 +126,13 @@ def _from_host() -> dict[str, Field]:
             _path,
             str(Place.default().file),
         ),
+        "sealed_by": Field(
+            "string",
+            "Who seals records: this plugin, or the host, where hosts share one audit trail. A host sets it itself",
+            _one_of("plugin", "host"),
+            "plugin",
+            pattern="^(plugin|host)$",
+        ),
         "node": Field("string", "What records call this machine; by default its name. A host sets it itself", str),
     }
 
@@ -182,7 +189,7 @@ def _settings(variant: Variant, values: Mapping[str, Any], overlay: Overlay) -> 
 
 def _audit(values: Mapping[str, Any]) -> Place:
     file = Path(values["capsules"]) if "capsules" in values else Place.default().file
-    return Place(file, values.get("node", ""))
+    return Place(file, values.get("node", ""), values.get("sealed_by") == "host")
 
 
 def _limits(limits: Limits, values: Mapping[str, Any], paths: tuple[str, ...]) -> Limits:

@@ -10,6 +10,7 @@ from typing import Any
 from qntx.clients.host import Endpoints
 from qntx.errors import InvalidRequest
 from qntx.plugin import config, glyph, health
+from qntx.plugin.audit import SealingHost
 from qntx.plugin.executor import Executor
 from qntx.plugin.handlers import Handlers
 from qntx.plugin.http import Request, Router
@@ -65,8 +66,10 @@ class DomainServicer:
 
     async def Initialize(self, request: domain_pb2.InitializeRequest, _context: Any) -> domain_pb2.InitializeResponse:
         self.configure(request.config)
+        endpoints = _endpoints(request, self._host_authority)
+        self._executor.audit.met(SealingHost(endpoints.ats, endpoints.token))
         self._executor.audit.open()
-        self._executor.connect(_endpoints(request, self._host_authority))
+        self._executor.connect(endpoints)
         # Healthy from here on: the core restarts a plugin that is not, and looking for handlers may take its time.
         self._initialized = True
         found = await self._handlers.discover(default=self._configuration.default_provider)

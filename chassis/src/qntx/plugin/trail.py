@@ -20,6 +20,8 @@ from qntx.capsules import Capsule, Capsules, CapsuleType, Recorder, Seal
 from qntx.capsules.entries import whole
 from qntx.capsules.intents import Noted
 from qntx.model.execution import Execution, Outcome, Result
+from qntx.plugin.audit import SealingHost
+from qntx.plugin.handing import HandedOver
 
 CAUSES = {"job": "system", "watcher": "system"}
 """How the specification calls what asked; the others are a person's requests."""
@@ -31,15 +33,24 @@ Digest = Callable[[str | bytes], str]
 
 
 class Trail:
-    """The chain in one file. Opening it makes it and its key where there is none, and blocks."""
+    """The chain in one file; of a host that seals, what was started there. Opening it blocks.
 
-    def __init__(self, file: Path, key: Path) -> None:
-        seal = Seal(key)
-        self._capsules = Capsules(file, seal=seal)
+    It makes the file and its key where there is none.
+    """
+
+    def __init__(self, file: Path, key: Path, host: SealingHost | None = None) -> None:
         # Now, because a run whose record could not be signed or kept must not start.
-        seal.get_public_key()
-        asyncio.run(self._capsules.storage.count())
-        self._recorder = Recorder(self._capsules)
+        if host is None:
+            seal = Seal(key)
+            seal.get_public_key()
+            self._capsules = Capsules(file, seal=seal)
+            asyncio.run(self._capsules.storage.count())
+            self._recorder = Recorder(self._capsules)
+        else:
+            handed = HandedOver(host)
+            handed.check()
+            self._capsules = Capsules(storage=handed, seal=Seal(key))
+            self._recorder = Recorder(self._capsules, intents=file)
         self._recorder.recover()
         self._environment: Mapping[str, Any] = {}
         self._environment_text = ""
