@@ -12,7 +12,9 @@ from qntx.host import config
 from qntx.host.home import Home
 
 TABLES = st.sampled_from(["host", "plugin", "pulse", "bio", "database", "plugin.websocket", "nonsense"])
-KEYS = st.sampled_from(["address", "port", "enabled", "paths", "allowed_hosts", "running_max", "keep_days", "x"])
+KEYS = st.sampled_from(
+    ["address", "port", "enabled", "paths", "allowed_hosts", "proxies", "require_token", "tls_key", "running_max", "x"]
+)
 VALUES = st.sampled_from(
     ["1", "-1", "1e400", "nan", "true", '""', '"a"', "[]", '["a"]', "[1]", "{}", "{a = 1}", '"\\u0000"', "1979-05-27"]
 )
