@@ -1,6 +1,7 @@
 """The attestation store: inserts one by one, by many callers and in batches; then the usual questions over many rows.
 
-`BENCH_STORE_ROWS` sets how many (1 000 000); loading them takes about a minute.
+`BENCH_STORE_ROWS` sets how many (1 000 000); loading them takes a minute. Each question is asked of the store, and
+its statement alone of a connection: the difference is a thread, and making attestations of rows.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from pathlib import Path
 
 from tests.bench.measure import Row, row
 
+from qntx.db.sqlite import connect_to_read
+from qntx.host.store.base import AttestationStore
 from qntx.host.store.claim import Signer
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
+from qntx.host.store.sqlite_tables import question
 from qntx.model.attestation import Draft, Filter
 
 ROWS = int(os.environ.get("BENCH_STORE_ROWS", "1_000_000"))
@@ -43,25 +47,25 @@ async def _inserts(folder: Path) -> list[Row]:
     signers: dict[str, Signer | None] = {"signed": NodeKey.generate(), "unsigned": None}
     for name, signer in signers.items():
         async with SQLiteStore(folder / f"{name}.db", signer) as store:
-            one = [await _seconds(store.add(draft)) for draft in drafts.make(SINGLES)]
+            one = [await seconds(store.add(draft)) for draft in drafts.make(SINGLES)]
             measured.append(row(f"one caller, {name}", [1 / taken for taken in one], "inserts/s", note="FULL sync"))
-            rate, waits = await _by_many(store, drafts)
+            rate, waits = await by_many(store, drafts)
             measured.append(Row(f"{CALLERS} callers, {name}", rate, "inserts/s", note="group commit"))
             measured.append(row(f"{CALLERS} callers, wait, {name}", waits, "ms"))
-            many = [BATCH / await _seconds(store.add_many(drafts.make(BATCH))) for _ in range(10)]
+            many = [BATCH / await seconds(store.add_many(drafts.make(BATCH))) for _ in range(10)]
             measured.append(row(f"batches of {BATCH}, {name}", many, "inserts/s"))
     return measured
 
 
-async def _by_many(store: SQLiteStore, drafts: Drafts) -> tuple[float, list[float]]:
+async def by_many(store: AttestationStore, drafts: Drafts) -> tuple[float, list[float]]:
     waits: list[float] = []
 
     async def caller(own: Sequence[Draft]) -> None:
         for draft in own:
-            waits.append(await _seconds(store.add(draft)) * 1000)
+            waits.append(await seconds(store.add(draft)) * 1000)
 
     work = [caller(drafts.make(EACH)) for _ in range(CALLERS)]
-    taken = await _seconds(asyncio.gather(*work))
+    taken = await seconds(asyncio.gather(*work))
     return CALLERS * EACH / taken, waits
 
 
@@ -69,16 +73,30 @@ async def _questions(folder: Path) -> list[Row]:
     drafts = Drafts()
     path = folder / "large.db"
     async with SQLiteStore(path, synchronous="OFF") as store:
+        taken = [await seconds(store.add_many(drafts.make(BATCH))) for _ in range(ROWS // BATCH)]
+        measured = [Row(f"load {ROWS:,} rows", ROWS / sum(taken), "inserts/s", note="unsigned, not synced")]
+    async with SQLiteStore(path, NodeKey.generate()) as store:
+        many = [BATCH / await seconds(store.add_many(drafts.make(BATCH))) for _ in range(20)]
+        measured.append(row(f"batches of {BATCH} on top", many, "inserts/s", note="signed, FULL sync"))
+        measured.append(Row("file", path.stat().st_size / 2**20, "MiB"))
+        for name, filters in questions_of_each_shape().items():
+            measured += [await asked(store, name, filters), _asked_alone(path, name, filters)]
+        return measured
+
+
+def _asked_alone(path: Path, name: str, filters: Sequence[Filter]) -> Row:
+    connection = connect_to_read(path)
+    taken = []
+    for wanted in filters:
+        statement = question(wanted, None, LIMIT)
         started = time.perf_counter()
-        for _ in range(ROWS // BATCH):
-            await store.add_many(drafts.make(BATCH))
-        loading = Row(f"load {ROWS:,} rows", ROWS / (time.perf_counter() - started), "inserts/s", note="unsigned")
-    async with SQLiteStore(path) as store:
-        size = Row("file", path.stat().st_size / 2**20, "MiB")
-        return [loading, size, *[await _asked(store, name, filters) for name, filters in _filters().items()]]
+        connection.execute(*statement).fetchall()
+        taken.append((time.perf_counter() - started) * 1000)
+    connection.close()
+    return row(f"{name}, SQL alone", taken, "ms", to=name)
 
 
-def _filters() -> dict[str, list[Filter]]:
+def questions_of_each_shape() -> dict[str, list[Filter]]:
     chosen = random.Random(2)
     rare = [f"subject:{chosen.randrange(SUBJECTS // 2, SUBJECTS)}" for _ in range(ASKED)]
     return {
@@ -99,12 +117,12 @@ def _filters() -> dict[str, list[Filter]]:
     }
 
 
-async def _asked(store: SQLiteStore, name: str, filters: Sequence[Filter]) -> Row:
-    taken = [await _seconds(store.find(wanted, limit=LIMIT)) * 1000 for wanted in filters]
+async def asked(store: AttestationStore, name: str, filters: Sequence[Filter]) -> Row:
+    taken = [await seconds(store.find(wanted, limit=LIMIT)) * 1000 for wanted in filters]
     return row(name, taken, "ms", note=f"newest {LIMIT} of {ROWS:,}")
 
 
-async def _seconds(work: object) -> float:
+async def seconds(work: object) -> float:
     started = time.perf_counter()
     await work  # type: ignore[misc]
     return time.perf_counter() - started
