@@ -195,6 +195,33 @@ def test_firings_are_told_as_events(host: RunningHost) -> None:
     assert [(one["watcher_id"], one["status"]) for one in told[:2]] == [("told", "started"), ("told", "success")]
 
 
+def test_handlers_of_two_variants_fire_one_another(host: RunningHost) -> None:
+    count = """
+from Bio.SeqUtils import gc_fraction
+@watch("sequence:new", context="lab")
+def count(upstream):
+    attest(upstream.subjects, ["sequence:counted"], ["lab"], attributes={"gc": gc_fraction(upstream.attributes.dna)})
+"""
+    describe = """
+import pandas
+@watch("sequence:counted", context="lab")
+def describe(upstream):
+    found = pandas.Series([row.attributes.gc for row in attestations(predicates="sequence:counted")])
+    attest(upstream.subjects, ["sequence:described"], ["lab"], attributes={"mean": float(found.mean())})
+"""
+    for plugin, name, code in (("bio", "counting", count), ("data", "describing", describe)):
+        attest(host, name, "handler", contexts=[plugin], attributes={"code": code})
+    declared = {"bio-counting-count", "data-describing-describe"}
+    host.until(lambda: declared <= {one["id"] for one in host.http.get("/api/watchers").json()})
+
+    attest(host, "gene", "sequence:new", contexts=["lab"], attributes={"dna": "ATGC"})
+
+    (described,) = host.until(lambda: found(host, predicate="sequence:described"))
+    assert (described["subjects"], described["attributes"]["mean"]) == (["gene"], 0.5)
+    assert described["contexts"] == ["lab", "describing"]
+    assert watcher(host, "bio-counting-count")["fire_count"] == 1
+
+
 def place(host: RunningHost, glyph_id: str, **fields: Any) -> None:
     host.http.put(f"/api/canvas/{glyph_id}", json=fields).raise_for_status()
 
