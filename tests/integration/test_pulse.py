@@ -16,7 +16,7 @@ import pytest
 
 from qntx.db.postgres_database import Database
 from qntx.errors import InvalidRequest, NotFound, Unavailable
-from qntx.host.pulse.api import JobFilter, Report
+from qntx.host.pulse.api import JobFilter, Report, Stage
 from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.postgres import PostgresBackend
 from qntx.host.pulse.pulse import Pulse
@@ -236,6 +236,18 @@ async def test_progress_and_lines_are_kept_while_it_runs(pulse: Pulse, handlers:
     running = await pulse.jobs.get(job.id)
     assert (running.progress_current, running.progress_total) == (3, 10)
     assert [line.message for _, line in await pulse.jobs.log(job.id)] == ["three of ten"]
+
+
+async def test_the_stages_of_a_job_are_counted_in_the_order_they_began(pulse: Pulse, handlers: Handlers) -> None:
+    async def staged(job: Job, report: Report) -> JobOutcome:
+        lines = [(1, "read"), (2, "write"), (3, "read")]
+        return JobOutcome(True, log=tuple(LogLine(at_ms, "info", "", stage=stage) for at_ms, stage in lines))
+
+    handlers.bodies["staged"] = staged
+    job = await pulse.jobs.enqueue(JobDraft("python/staged"))
+    await until(pulse, job.id)
+
+    assert await pulse.jobs.stages(job.id) == [Stage("read", 2, 1, 3), Stage("write", 1, 2, 2)]
 
 
 async def test_children_are_found_by_their_parent(pulse: Pulse) -> None:

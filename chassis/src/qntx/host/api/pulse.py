@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from qntx.errors import InvalidRequest
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.ix.router import Router
-from qntx.host.pulse.api import JobFilter, Jobs, Schedules
+from qntx.host.pulse.api import JobFilter, Jobs, Schedules, Stage
 from qntx.host.services.schedules import rfc3339
 from qntx.model.job import Job, JobDraft, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
@@ -66,6 +66,19 @@ class JobRecord(BaseModel):
 
 class JobList(BaseModel):
     jobs: list[JobRecord]
+    count: int
+
+
+class StageRecord(BaseModel):
+    stage: str
+    log_count: int
+    started_at: str
+    updated_at: str
+
+
+class StageList(BaseModel):
+    job_id: str
+    stages: list[StageRecord]
     count: int
 
 
@@ -176,6 +189,12 @@ def jobs_router(jobs: Jobs) -> APIRouter:
             headers = {"Cache-Control": "no-store"}
             return StreamingResponse(_followed(jobs, job_id, after), media_type=EVENT_STREAM, headers=headers)
         return [_line_record(number, line) for number, line in await jobs.log(job_id, after=after, limit=limit)]
+
+    @routes.get("/{job_id}/stages", response_model=StageList)
+    async def stages(job_id: str) -> dict[str, Any]:
+        """The stages that its lines name, in the order in which each began: its lines in full are under `logs`."""
+        found = await jobs.stages(job_id)
+        return {"job_id": job_id, "stages": [_stage_record(stage) for stage in found], "count": len(found)}
 
     for name in ("cancel", "pause", "resume", "retry"):
         _add_move(routes, jobs, name)
@@ -326,6 +345,15 @@ def _line_record(number: int, line: LogLine) -> dict[str, Any]:
         "stage": line.stage,
         "message": line.message,
         "metadata": _value(line.metadata_json.encode()) if line.metadata_json else None,
+    }
+
+
+def _stage_record(stage: Stage) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "log_count": stage.lines,
+        "started_at": rfc3339(stage.first_ms),
+        "updated_at": rfc3339(stage.last_ms),
     }
 
 

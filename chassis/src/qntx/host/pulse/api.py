@@ -40,6 +40,16 @@ class JobFilter:
     """Jobs of `ix` with that type."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The lines of a job that say the same stage."""
+
+    name: str
+    lines: int
+    first_ms: int
+    last_ms: int
+
+
 class Jobs(Protocol):
     async def enqueue(self, draft: JobDraft, *, once_per_source: bool = False) -> Job:
         """Keep it and put it into the queue; returns once it is durable.
@@ -65,6 +75,9 @@ class Jobs(Protocol):
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, LogLine]]:
         """Its lines from the oldest, each with its number."""
+
+    async def stages(self, job_id: str) -> list[Stage]:
+        """What its lines tell of, in the order in which each began."""
 
 
 class Schedules(Protocol):

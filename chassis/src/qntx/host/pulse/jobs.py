@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from qntx.errors import InvalidRequest
 from qntx.host.pulse import tables
-from qntx.host.pulse.api import JobFilter
+from qntx.host.pulse.api import JobFilter, Stage
 from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.journal import Journal
 from qntx.host.pulse.queue import Queue
@@ -79,6 +79,10 @@ class JobDesk:
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, LogLine]]:
         await self._journal.get(job_id)
         return await self._backend.read(lambda rows: tables.lines(rows, job_id, after, limit))
+
+    async def stages(self, job_id: str) -> list[Stage]:
+        await self._journal.get(job_id)
+        return await self._backend.read(lambda rows: tables.stages(rows, job_id))
 
     async def _halt(self, job_id: str, state: JobState, allowed: frozenset[JobState]) -> Job:
         job = await self._journal.move(job_id, state, allowed=allowed)

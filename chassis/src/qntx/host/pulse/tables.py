@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from qntx.host.pulse.api import JobFilter
+from qntx.host.pulse.api import JobFilter, Stage
 from qntx.host.pulse.backend import Rows
 from qntx.model.job import Grants, Job, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleState
@@ -165,6 +165,16 @@ def lines(rows: Rows, job_id: str, after: int, limit: int) -> list[tuple[int, Lo
         (job_id, after, limit),
     )
     return [(row[0], LogLine(*row[1:])) for row in found]
+
+
+def stages(rows: Rows, job_id: str) -> list[Stage]:
+    """In the order in which they began."""
+    found = rows.execute(
+        f"SELECT stage, count(*), min(timestamp_ms), max(timestamp_ms) FROM {rows.schema}job_line "
+        "WHERE job_id = ? GROUP BY stage ORDER BY min(number)",
+        (job_id,),
+    )
+    return [Stage(*row) for row in found]
 
 
 def insert_schedule(rows: Rows, schedule: Schedule) -> None:
