@@ -11,7 +11,8 @@ import base64
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
@@ -109,21 +110,22 @@ async def _ping(sent: asyncio.Queue[WebSocketMessage | None], seconds: float) ->
 
 
 async def _answer(
-    websocket: WebSocket, sent: asyncio.Queue[WebSocketMessage | None], answers: AsyncIterator[WebSocketMessage]
+    websocket: WebSocket, sent: asyncio.Queue[WebSocketMessage | None], answers: AsyncGenerator[WebSocketMessage, None]
 ) -> None:
     """What the plugin says, until one of them ends it."""
     code, reason = NORMAL, ""
     try:
-        async for message in answers:
-            if message.type == WebSocketMessage.DATA:
-                await websocket.send_text(_frame(message))
-            elif message.type == WebSocketMessage.PING:
-                await sent.put(_message(WebSocketMessage.PONG, message.timestamp))
-            elif message.type == WebSocketMessage.CLOSE:
-                break
-            elif message.type == WebSocketMessage.ERROR:
-                code, reason = BROKEN, message.data.decode(errors="replace")
-                break
+        async with aclosing(answers):
+            async for message in answers:
+                if message.type == WebSocketMessage.DATA:
+                    await websocket.send_text(_frame(message))
+                elif message.type == WebSocketMessage.PING:
+                    await sent.put(_message(WebSocketMessage.PONG, message.timestamp))
+                elif message.type == WebSocketMessage.CLOSE:
+                    break
+                elif message.type == WebSocketMessage.ERROR:
+                    code, reason = BROKEN, message.data.decode(errors="replace")
+                    break
     except ChassisError as error:
         code, reason = BROKEN, str(error)
     except WebSocketDisconnect:
