@@ -7,6 +7,7 @@ rows that need them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import statistics
@@ -18,10 +19,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.bench.measure import Row, interleaved, row
+import psutil
+from tests.bench.measure import Row, against, interleaved, row
 
 from qntx.engine.api import Settings
 from qntx.engine.pool import Pool
+from qntx.engine.run import GRACE_SECONDS
 from qntx.model.execution import Execution, Limits, Result
 
 LIBRARIES = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.linalg", "Bio.Seq", "Bio.SeqIO", "orjson")
@@ -46,6 +49,12 @@ RUNS = 300
 ATTESTS = 300_000
 DEADLINES = 25
 DEADLINE_SECONDS = 0.1
+HARD = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+# Its own pages after a collection, of a worker as it is and of one that gives up what gc.freeze() gave it.
+COLLECTED = (
+    "import gc, re\n{thaw}gc.collect()\n"
+    "sum(map(int, re.findall(r'Private_\\w+:\\s+(\\d+) kB', open('/proc/self/smaps_rollup').read()))) / 1024"
+)
 FRAME = "import pandas as pd, numpy as np\nf = pd.DataFrame(np.random.rand(10_000, 5), columns=list('abcde'))\n"
 
 
@@ -95,11 +104,12 @@ async def _all() -> list[Row]:
             *await _latency(sealed, unsealed),
             *await _scripts(sealed),
             *await _throughput(sealed, unsealed),
-            await _deadline(sealed),
+            *await _deadlines(sealed),
             *await _attests(sealed),
             await _sleeps(sealed),
             *await _frame(sealed),
             *_memory(),
+            *await _collected(sealed),
         ]
 
 
@@ -152,15 +162,16 @@ async def _throughput(sealed: Bench, unsealed: Bench) -> list[Row]:
     imports = "import " + ", ".join(PRELOAD) if PRELOAD else SUM
     rates = {"sealed": await _rate(sealed.caller(code), RUNS), "limits only": await _rate(unsealed.caller(code), RUNS)}
     rates["python -c with the imports"] = await _rate(_interpreter(imports), 8)
-    return [
-        Row(
-            f"runs a second, libraries loaded: {name}",
-            rate,
-            "/s",
-            to="" if name == "sealed" else "runs a second, libraries loaded: sealed",
-        )
+    rates["python -c without"] = await _rate(_interpreter(SUM), 100)
+    ours = "runs a second, libraries loaded: sealed"
+    found = {
+        name: Row(f"runs a second, libraries loaded: {name}", rate, "/s", to="" if name == "sealed" else ours)
         for name, rate in rates.items()
-    ]
+    }
+    found["limits only"] = against(found["limits only"], rates["limits only"] / rates["sealed"], 1.3)
+    for name, aim in (("python -c with the imports", 200), ("python -c without", 2.5)):
+        found[name] = against(found[name], rates["sealed"] / rates[name], aim, at_least=True)
+    return [*found.values()]
 
 
 async def _rate(call: Callable[[], Awaitable[object]], runs: int, callers: int = 4) -> float:
@@ -175,10 +186,19 @@ async def _rate(call: Callable[[], Awaitable[object]], runs: int, callers: int =
     return runs / (time.perf_counter() - started)
 
 
-async def _deadline(sealed: Bench) -> Row:
+async def _deadlines(sealed: Bench) -> list[Row]:
+    soft = await _late(sealed, "while True: pass")
+    hard = [each - 1000 * GRACE_SECONDS for each in await _late(sealed, HARD)]
+    return [
+        against(row("from the deadline to the answer", soft, "ms"), statistics.median(soft), 5),
+        against(row("and past the grace, where it has to be killed", hard, "ms"), statistics.median(hard), 6),
+    ]
+
+
+async def _late(sealed: Bench, code: str) -> list[float]:
     limits = Limits(timeout_seconds=DEADLINE_SECONDS)
-    late = [(await sealed.run("while True: pass", limits=limits)).duration_ms for _ in range(DEADLINES)]
-    return row("from the deadline to the answer", [each - 1000 * DEADLINE_SECONDS for each in late], "ms")
+    taken = [(await sealed.run(code, limits=limits)).duration_ms for _ in range(DEADLINES)]
+    return [each - 1000 * DEADLINE_SECONDS for each in taken]
 
 
 async def _attests(sealed: Bench) -> list[Row]:
@@ -188,10 +208,13 @@ async def _attests(sealed: Bench) -> list[Row]:
     batched = await sealed.run(f"{loop}_result = {ATTESTS} / (time.perf_counter() - started)")
     stored = ATTESTS / (time.perf_counter() - started)
     one_by_one = await sealed.run(f"{waiting}_result = 2000 / (time.perf_counter() - started)")
+    rate, waited = json.loads(batched.result_json), json.loads(one_by_one.result_json)
+    name = "attest() in a script"
+    until_stored = Row("attest() until stored", stored, "/s", to=name, note="in a store that only counts")
     return [
-        Row("attest() in a script", json.loads(batched.result_json), "/s"),
-        Row("attest() until stored", stored, "/s", to="attest() in a script", note="in a store that only counts"),
-        Row("attest(), each id waited for", json.loads(one_by_one.result_json), "/s", to="attest() in a script"),
+        against(Row(name, rate, "/s"), rate, 500_000, at_least=True),
+        against(until_stored, stored, 300_000, at_least=True),
+        against(Row("attest(), each id waited for", waited, "/s", to=name), rate / waited, 50, at_least=True),
     ]
 
 
@@ -199,7 +222,7 @@ async def _sleeps(sealed: Bench) -> Row:
     started = time.perf_counter()
     await asyncio.gather(*(sealed.run("import time; time.sleep(0.1)") for _ in range(8)))
     taken = 1000 * (time.perf_counter() - started)
-    return Row("8 sleeps of 100 ms at once", taken, "ms", note="800 one after another")
+    return against(Row("8 sleeps of 100 ms at once", taken, "ms"), 800 / taken, 6, at_least=True)
 
 
 async def _frame(sealed: Bench) -> list[Row]:
@@ -214,7 +237,12 @@ async def _frame(sealed: Bench) -> list[Row]:
             "ms",
             note="with orjson" if find_spec("orjson") else "without orjson",
         ),
-        Row("to_dict and json.dumps", records, "ms", to="a frame of 10,000 × 5 as a result"),
+        against(
+            Row("to_dict and json.dumps", records, "ms", to="a frame of 10,000 × 5 as a result"),
+            records / ours,
+            30,
+            at_least=True,
+        ),
     ]
 
 
@@ -230,17 +258,28 @@ async def _within(bench: Bench, before: str, expression: str) -> float:
 def _memory() -> list[Row]:
     """Of the idle workers: what ends when they end."""
     private = [_private_mib(pid) for pid in _workers()]
-    return [row("an idle worker", private, "MiB", note="its own pages (USS)")] if private else []
+    if not private:
+        return []
+    idle = row("an idle worker", private, "MiB", note=f"its own pages (USS); the heaviest has {max(private):.3g}")
+    return [against(idle, statistics.median(private), 2)]
+
+
+async def _collected(sealed: Bench) -> list[Row]:
+    needs = f"import {PRELOAD[0]}\n" if PRELOAD else ""
+    found = {}
+    for name, thaw in (("gc.collect() in a run", ""), ("and after gc.unfreeze()", "gc.unfreeze()\n")):
+        runs = [await sealed.run(needs + COLLECTED.format(thaw=thaw)) for _ in range(5)]
+        found[name] = statistics.median(json.loads(run.result_json) for run in runs)
+    frozen, thawed = (Row(name, mib, "MiB", note="its own pages (USS)") for name, mib in found.items())
+    return [frozen, against(thawed, thawed.value / frozen.value, 20, at_least=True)]
 
 
 def _workers() -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if (entry / "cwd").readlink() == Path("/scratch"):
-                    yield int(entry.name)
-            except OSError:
-                continue
+    for process in psutil.Process().children(recursive=True):
+        # One that ends while we look is none.
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == "/scratch":
+                yield process.pid
 
 
 def _private_mib(pid: int) -> float:

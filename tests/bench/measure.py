@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ def row(name: str, samples: Sequence[float], unit: str, *, to: str = "", note: s
     """The samples' median, and their 99th percentile where there are enough of them to have one."""
     p99 = statistics.quantiles(samples, n=100)[98] if len(samples) >= 100 else None
     return Row(name, statistics.median(samples), unit, p99, to, note)
+
+
+def against(taken: Row, figure: float, aim: float, *, at_least: bool = False) -> Row:
+    """The row with its aim in the note, and whether it was met."""
+    met = figure >= aim if at_least else figure <= aim
+    said = f"{figure:,.4g}, aim {'≥' if at_least else '≤'} {aim:,g}: {'met' if met else 'missed'}"
+    return replace(taken, note=f"{taken.note}; {said}" if taken.note else said)
 
 
 async def interleaved(

@@ -84,6 +84,12 @@ def test_no_process_is_left_of_any_of_them(rung):
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_what_kills_itself_did_not_finish(rung):
+    assert reports(rung)["kill oneself"]["outcome"] in ("killed", "out_of_memory")
+
+
+@pytest.mark.timeout(240)
 def test_without_a_sandbox_many_of_the_same_scripts_do_escape():
     escaped = [report["name"] for report in reports("control").values() if report["escaped"] or report["damage"]]
 

@@ -12,6 +12,7 @@ from psutil import Process
 
 from qntx.engine.api import Event, Settings
 from qntx.engine.pool import Pool
+from qntx.engine.tiers import LOADED
 from qntx.errors import Busy, Refused, WorkerLost
 from qntx.model.execution import Limits, Outcome, Result
 
@@ -240,6 +241,27 @@ async def test_a_library_that_starts_threads_is_imported_by_each_run_instead(hom
         await until(lambda: pool.describe()["ready"])
 
         assert (await pool.run(execution("import threaded, decimal\n1"), home)).result_json == b"1"
+
+
+async def test_the_next_worker_has_used_its_libraries_and_runs_none_of_that_as_the_scripts(home, execution):
+    async with Pool(Settings(name="x", preload=("decimal",), running_max=2)) as pool:
+        await until(lambda: pool.describe()["ready"])
+        loaded = pool._tiers[LOADED]
+        await until(lambda: loaded.idle > 1 and loaded._idle[0].rehearsed and not loaded._idle[0].rehearsing)
+        assert [worker.rehearsed for worker in loaded._idle].count(True) == 1
+
+        first = await pool.run(execution("import decimal\nsorted(set(globals()) & {'x', 'a', 'f'})"), home)
+        # Others take over while the next one rehearses.
+        others = await asyncio.gather(*(pool.run(execution("import decimal\n6 * 7"), home) for _ in range(6)))
+
+    assert (first.result_json, first.stdout) == (b"[]", "")
+    assert {other.result_json for other in others} == {b"42"}
+
+
+async def test_a_run_that_says_it_is_ready_again_is_killed(run):
+    result = await run("import os, struct, time\nos.write(3, struct.pack('<IB', 0, 0))\ntime.sleep(20)")
+
+    assert result.outcome is Outcome.KILLED
 
 
 async def test_a_library_that_cannot_be_imported_is_reported_and_stops_nothing(home, execution):

@@ -76,6 +76,14 @@ async def test_code_that_ignores_the_interrupt_is_killed_and_the_error_says_wher
     assert result.stderr == ""
 
 
+async def test_code_that_kills_itself_is_killed(run):
+    result = await run("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n'still here'")
+
+    assert result.outcome in (Outcome.KILLED, Outcome.OUT_OF_MEMORY)
+    assert "killed" in result.error
+    assert (await run("'next'")).result_json == b'"next"'
+
+
 async def test_exit_zero_is_success_and_any_other_is_not(run):
     assert (await run("import sys\n_result = 5\nsys.exit(0)")).result_json == b"5"
     assert (await run("import sys\nsys.exit()")).outcome is Outcome.FINISHED

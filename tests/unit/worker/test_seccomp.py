@@ -138,3 +138,14 @@ def test_no_connection_begins_by_sending(machine, name, before):
 
     assert judge(program, machine, send, *[7] * before, 0x4000) == ALLOW
     assert judge(program, machine, send, *[7] * before, 0x20004000) == refused(errno.EOPNOTSUPP)
+
+
+@pytest.mark.parametrize(("name", "signal_at"), [("kill", 1), ("tkill", 1), ("tgkill", 2)])
+def test_the_first_process_of_a_tree_can_kill_itself(machine, name, signal_at):
+    def sent(process: int, signal: int) -> int:
+        arguments = [process, *[process] * (signal_at - 1), signal]
+        return judge(seccomp.program(Policy(), first_process=True), machine, seccomp.number_of(name), *arguments)
+
+    assert sent(1, 9) == KILL
+    assert sent(1, 15) == ALLOW
+    assert sent(2, 9) == ALLOW

@@ -200,7 +200,8 @@ class Pool:
             raise WorkerLost(f"preloading {threaded} leaves threads running; it is imported by each run instead")
 
         idle_wanted = max(2, min(2 * self._admission.running_max, IDLE_MAX))
-        return Tier(name, start, policy_of(self._settings.limits), idle_wanted, self._metrics)
+        policy = policy_of(self._settings.limits)
+        return Tier(name, start, policy, idle_wanted, self._metrics, rehearses=name == LOADED)
 
     def _check_rung(self, report: Mapping[str, Any]) -> None:
         rung, required = report["sandbox"], self._settings.require_sandbox

@@ -15,7 +15,7 @@ from qntx.engine.advice import advice
 from qntx.engine.api import Event, Home
 from qntx.engine.notes import Notes
 from qntx.engine.output import Output
-from qntx.engine.untrusted import Unreadable, checked_json, printable, read_json
+from qntx.engine.untrusted import Unreadable, checked_json, read_json
 from qntx.engine.worker import STDERR, STDOUT, Exit, Worker
 from qntx.errors import ChassisError, WorkerLost
 from qntx.model.execution import Execution, Outcome, Result
@@ -188,6 +188,8 @@ class Run:
 
     async def _settle(self) -> None:
         """A store that is slow is waited for as long as it takes anything at all."""
+        if self._notes.answered == self._notes.received:
+            return
         answered = -1
         while answered < self._notes.answered:
             answered = self._notes.answered
@@ -330,6 +332,11 @@ class Run:
             )
         if self._fault:
             return Outcome.KILLED, f"The worker was killed: {self._fault}.\n"
+        if exit.signal == signal.SIGSYS:
+            return Outcome.KILLED, (
+                "The worker was killed before the code was done: it sent itself SIGKILL, "
+                "or made a system call of another architecture.\n"
+            )
         traced = self._take_dump(b"Fatal Python error:")
         return Outcome.KILLED, f"The worker {exit.describe()} before the code was done.\n{traced}"
 
@@ -349,7 +356,7 @@ def _open(payload: bytes) -> tuple[dict[str, Any], bytes]:
         raise Unreadable("too short")
     (length,) = frames.LENGTH.unpack_from(payload)
     start = frames.LENGTH.size
-    head = printable(read_json(payload[start : start + length]))
+    head = read_json(payload[start : start + length])
     match head:
         case {
             "outcome": "finished" | "raised" | "out_of_memory",

@@ -19,15 +19,27 @@ from qntx.worker.sandbox.policy import Policy
 BACKOFF_SECONDS = (0.05, 0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS = 10.0
 TEARDOWN_SECONDS = 0.004
+QUIET_SECONDS = 0.015
 
 _log = logging.getLogger("qntx.engine")
 
 
 class Tier:
-    """Hands out workers for a policy. The idle ones are of the variant's own policy; others are forked when asked."""
+    """Hands out workers for a policy. The idle ones are of the variant's own policy; others are forked when asked.
+
+    With `rehearses`, the next to be handed out has used its libraries once: the pages that this takes are the price of
+    one worker's speed, not of every idle one's.
+    """
 
     def __init__(
-        self, name: str, start: Callable[[], Awaitable[Zygote]], policy: Policy, idle_wanted: int, metrics: Metrics
+        self,
+        name: str,
+        start: Callable[[], Awaitable[Zygote]],
+        policy: Policy,
+        idle_wanted: int,
+        metrics: Metrics,
+        *,
+        rehearses: bool = False,
     ) -> None:
         self.name = name
         self.fault = ""
@@ -43,6 +55,8 @@ class Tier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._teardown: deque[Worker] = deque()
         self._teardown_timer: asyncio.TimerHandle | None = None
+        self._rehearses = rehearses
+        self._rehearse_timer: asyncio.TimerHandle | None = None
         self._report: Mapping[str, Any] = {}
 
     @property
@@ -77,7 +91,7 @@ class Tier:
         """A worker that is ready. Raises WorkerLost where there is none within that time."""
         if policy == self._policy:
             while self._idle:
-                worker = self._idle.popleft()
+                worker = self._pop_idle()
                 if not worker.closed:
                     return worker
                 worker.hang_up()
@@ -89,6 +103,28 @@ class Tier:
         worker = await zygote.fork(policy)
         self._metrics.forked(time.perf_counter() - started)
         return worker
+
+    def _pop_idle(self) -> Worker:
+        """The next, unless it rehearses at this moment and another does not."""
+        self._rehearse_later()
+        if self._idle[0].rehearsing and len(self._idle) > 1:
+            worker = self._idle[1]
+            del self._idle[1]
+            return worker
+        return self._idle.popleft()
+
+    def _rehearse_later(self) -> None:
+        """When nobody has asked for a worker for a moment: what the next one warms up must not delay a run."""
+        if not self._rehearses:
+            return
+        if self._rehearse_timer is not None:
+            self._rehearse_timer.cancel()
+        self._rehearse_timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._rehearse)
+
+    def _rehearse(self) -> None:
+        self._rehearse_timer = None
+        if self._idle and not any(worker.rehearsed for worker in self._idle):
+            self._idle[0].rehearse()
 
     def dismiss(self, worker: Worker) -> None:
         """Let go of a worker that has run: a little later, so that neither its end nor its successor's beginning
@@ -107,8 +143,9 @@ class Tier:
     async def close(self) -> None:
         self._closing = True
         self._up.set()
-        if self._teardown_timer is not None:
-            self._teardown_timer.cancel()
+        for timer in (self._teardown_timer, self._rehearse_timer):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -188,6 +225,7 @@ class Tier:
         self._metrics.forked(time.perf_counter() - started)
         if zygote is self._zygote and not self._closing:
             self._idle.append(worker)
+            self._rehearse_later()
         else:
             worker.hang_up()
 

@@ -6,9 +6,12 @@ Pure: reads the source, runs nothing.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator
 
 BARE, LOADED = "bare", "loaded"
+# What looks like an import and is none, in a text for instance, costs nothing but the heavier worker.
+_IMPORTED = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
 _LATE = frozenset({"__import__", "import_module", "exec", "eval", "attestations", "to_frame"})
 
 
@@ -19,6 +22,8 @@ def tier_of(code: str, preload: Collection[str]) -> str:
     heavy = {name.partition(".")[0] for name in preload}
     if not any(name in code for name in heavy | _LATE):
         return BARE
+    if heavy.intersection(_IMPORTED.findall(code)):
+        return LOADED
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

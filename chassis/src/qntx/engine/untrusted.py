@@ -16,7 +16,7 @@ class Unreadable(ValueError):
 def read_json(data: bytes) -> Any:
     """The JSON value, its text free of what UTF-8 cannot carry."""
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        value = _decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as fault:
         raise Unreadable(f"not JSON: {fault}") from fault
     return printable(value) if _SURROGATE.search(data) else value
@@ -43,3 +43,6 @@ def printable(value: Any) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -11,10 +11,12 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
-from qntx.worker.frames import NOTES, READY, Decoder, Garbled, frame
+from qntx.worker.frames import NOTES, READY, REHEARSE, Decoder, Garbled, frame
 
 READ_BYTES = 1 << 18
 PIPE_BYTES = 1 << 20
+ROOMY_BYTES = 1 << 15
+"""Who leaves this much at once in a pipe has more to come."""
 DRAIN_BYTES_MAX = 2 * PIPE_BYTES
 STDOUT, STDERR = 1, 2
 
@@ -62,6 +64,8 @@ class Worker:
         self.exited: asyncio.Future[Exit] = loop.create_future()
         self.closed = False
         self.killed = False
+        self.rehearsed = False
+        self.rehearsing = False
         self.drafts = 0
         self.fault = ""
         self._loop = loop
@@ -70,6 +74,7 @@ class Worker:
         self._pidfd = pidfd
         self._decoder = Decoder()
         self._outbox = bytearray()
+        self._grown: set[int] = set()
         self._paused = False
         self._hung_up = False
         channel.setblocking(False)
@@ -80,11 +85,16 @@ class Worker:
     def listen(self, listener: Listener) -> None:
         """Give it to a run: from here on its output is read and its frames are passed on."""
         self.listener = listener
+
+    def _expect_output(self) -> None:
+        """Once, when it is ready, so that giving it a run later takes no time."""
         for stream, pipe in self._pipes.items():
-            # More room means fewer stops for a script that prints much; without it, it only runs slower.
-            with contextlib.suppress(PermissionError):
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             self._loop.add_reader(pipe, self._read_output, stream)
+
+    def rehearse(self) -> None:
+        """Let it use its libraries once, so that a run finds them warm. A run given meanwhile follows."""
+        self.rehearsed = self.rehearsing = True
+        self.send(REHEARSE)
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         """Queue a frame; what the socket does not take at once follows when it can."""
@@ -170,6 +180,10 @@ class Worker:
         for kind, payload in received:
             if kind == READY and not self.ready.done():
                 self.ready.set_result(None)
+                self._expect_output()
+                continue
+            if kind == READY and self.rehearsing:
+                self.rehearsing = False
                 continue
             if kind == NOTES:
                 self.drafts += payload.count(b"\n") + 1
@@ -215,4 +229,12 @@ class Worker:
             return 0
         if self.listener is not None:
             self.listener.on_output(stream, chunk)
+        if len(chunk) >= ROOMY_BYTES and stream not in self._grown:
+            self._grow(stream)
         return len(chunk)
+
+    def _grow(self, stream: int) -> None:
+        """More room means fewer stops for a script that prints much; without it, it only runs slower."""
+        self._grown.add(stream)
+        with contextlib.suppress(PermissionError):
+            fcntl.fcntl(self._pipes[stream], fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import json
 import os
@@ -15,7 +16,7 @@ from typing import NoReturn
 from qntx.worker import frames
 from qntx.worker.line import Line
 from qntx.worker.namespace import Namespace, short_repr
-from qntx.worker.rehearsal import TOUCH, rehearse
+from qntx.worker.rehearsal import TOUCH, rehearse, rehearse_libraries
 from qntx.worker.run import perform
 from qntx.worker.sandbox.policy import Policy
 from qntx.worker.sandbox.seal import Walls
@@ -71,10 +72,14 @@ def _serve(line: Line, *, session: bool) -> None:
         if order is None:
             return
         kind, payload = order
+        if kind == frames.REHEARSE:
+            rehearse_libraries()
+            line.send(frames.READY)
+            continue
         if kind == frames.INSPECT:
             _inspect(line, namespace)
             continue
-        perform(json.loads(payload), line, namespace, last=not session)
+        perform(json.loads(payload), line, namespace, exit_functions=None if session else atexit._run_exitfuncs)
         if not session:
             # The engine hangs up when the answer is on its way: dismantling this process can wait until then.
             line.order()

@@ -15,6 +15,7 @@ the cap and a kind it does not know end the run.
     TELL      worker to engine    JSON: kind, data
     INSPECT   engine to worker    nothing; asks a session for its variables
     VARIABLES worker to engine    JSON: a list of name, type and repr
+    REHEARSE  engine to worker    nothing; it is the next to be given a run, and answers READY when it is warm
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ PAYLOAD_BYTES_MAX = 64 * 1024 * 1024
 MESSAGE_BYTES_MAX = 1 << 17
 """Of a message between engine and zygote, who use no frames: their socket keeps messages apart."""
 
-READY, RUN, RESULT, NOTES, WANT, STORED, REFUSED, CALL, RETURN, TELL, INSPECT, VARIABLES = range(12)
-KINDS = frozenset(range(12))
+READY, RUN, RESULT, NOTES, WANT, STORED, REFUSED, CALL, RETURN, TELL, INSPECT, VARIABLES, REHEARSE = range(13)
+KINDS = frozenset(range(13))
 
 
 class Garbled(Exception):
@@ -45,6 +46,11 @@ class Decoder:
     def __init__(self, payload_bytes_max: int = PAYLOAD_BYTES_MAX) -> None:
         self._buffer = bytearray()
         self._payload_bytes_max = payload_bytes_max
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that are now complete."""

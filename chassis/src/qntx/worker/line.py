@@ -16,7 +16,9 @@ from qntx.worker.frames import Decoder, frame
 
 NOTES_BYTES = 32 * 1024
 BURST_SECONDS = 0.0002
-ORDERS = frozenset({frames.RUN, frames.INSPECT})
+# Most orders fit into what the process has at hand; room for the large ones would be new memory each time.
+ORDER_BYTES, ORDER_BYTES_MORE = 1 << 13, 1 << 18
+ORDERS = frozenset({frames.RUN, frames.INSPECT, frames.REHEARSE})
 _INTERRUPT = frozenset({signal.SIGINT})
 
 
@@ -109,7 +111,7 @@ class Line:
     def order(self) -> tuple[int, bytes] | None:
         """Wait for what the engine wants done next; None when it hangs up."""
         while not self._orders:
-            data = self._channel.recv(1 << 18)
+            data = self._channel.recv(ORDER_BYTES_MORE if self._decoder.unfinished else ORDER_BYTES)
             if not data:
                 return None
             received = self._decoder.feed(data)

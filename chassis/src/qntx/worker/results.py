@@ -57,6 +57,7 @@ REPR_CHARACTERS_MAX = 10_000
 ORJSON_TEXT_MAX = 1024 * 1024
 DEPTH_MAX = 200
 _SEQUENCES = (list, tuple, deque, range)
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _EPOCHLESS = (datetime.datetime, datetime.date, datetime.time)
 
 
@@ -64,7 +65,7 @@ def encode(value: Any) -> bytes:
     """The value as JSON."""
     encoded = _quick(value)
     if encoded is None:
-        encoded = json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        encoded = _to_json(plain(value)).encode("utf-8", "replace")
     if len(encoded) <= RESULT_BYTES_MAX:
         return encoded
     notice = {"truncated": True, "bytes": len(encoded), "type": type(value).__name__, "repr": _repr(value)}
@@ -95,15 +96,21 @@ def _arrays(value: Any) -> Any:
         return {
             "columns": [str(column) for column in value.columns],
             "dtypes": [str(dtype) for dtype in value.dtypes],
-            "index": plain(value.index),
-            "data": [value.iloc[:, position].to_numpy() for position in range(len(value.columns))],
+            "index": _whole(value.index) if _is_number(value.index.dtype) else plain(value.index),
+            "data": [_whole(value.iloc[:, position]) for position in range(len(value.columns))],
             "rows": len(value),
         }
     raise TypeError("not quick")
 
 
+def _whole(column: Any) -> Any:
+    """As an array in one piece: orjson writes no other."""
+    return sys.modules["numpy"].ascontiguousarray(column.to_numpy())
+
+
 def _is_number(dtype: Any) -> bool:
-    return getattr(dtype, "kind", "O") in "iuf"
+    """Numbers as numpy keeps them: a column of pandas' own kind may hold what is none, and would lose digits."""
+    return getattr(dtype, "kind", "O") in "iuf" and type(dtype).__module__.startswith("numpy")
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
@@ -200,8 +207,7 @@ def _pandas(pandas: Any, value: Any, above: tuple[int, ...]) -> Any:
 
 
 def _column(series: Any, above: tuple[int, ...]) -> Any:
-    numbers = _is_number(series.dtype) and type(series.dtype).__module__.startswith("numpy")
-    return _plain(series.to_numpy() if numbers else series.tolist(), above)
+    return _plain(series.to_numpy() if _is_number(series.dtype) else series.tolist(), above)
 
 
 def _biopython(seq: Any, value: Any, _above: tuple[int, ...]) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import inspect
 import json
 import resource
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qntx import script
@@ -26,12 +25,18 @@ from qntx.worker.source import Evaluator
 from qntx.worker.streams import flush_streams
 
 _restore_builtins = vars(builtins).update
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def perform(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last: bool = True) -> None:
-    """Run what is ordered and send home what came of it. `last` says that the process runs nothing after this."""
+def perform(
+    order: Mapping[str, Any], line: Line, namespace: Namespace, *, exit_functions: Callable[[], object] | None = None
+) -> None:
+    """Run what is ordered and send home what came of it.
+
+    With `exit_functions`, this is the last that the process runs: its threads are waited for, then these are called.
+    """
     builtins_before = vars(builtins).copy()
-    failure, value = _execute(order, line, namespace, last=last)
+    failure, value = _execute(order, line, namespace, exit_functions)
     # What the script did to the builtins must not reach the code that reports on it.
     _restore_builtins(builtins_before)
     try:
@@ -44,7 +49,9 @@ def perform(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last:
         context.leave()
 
 
-def _execute(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last: bool) -> tuple[Failure, Any]:
+def _execute(
+    order: Mapping[str, Any], line: Line, namespace: Namespace, exit_functions: Callable[[], object] | None
+) -> tuple[Failure, Any]:
     filename = order["filename"]
     evaluator = Evaluator(namespace.names)
     value: Any = None
@@ -53,16 +60,16 @@ def _execute(order: Mapping[str, Any], line: Line, namespace: Namespace, *, last
         _enter(order, line, namespace)
         value = _value(order, evaluator, namespace)
         evaluator.close()
-        if last:
+        if exit_functions and threading.active_count() > 1:
             # As Python does where a program ends: its threads first.
             threading._shutdown()  # type: ignore[attr-defined]
         if is_rich(value):
             line.tell("display", to_bundle(value))
         for figure in open_figures():
             line.tell("display", figure)
-        if last:
+        if exit_functions:
             # After the figures: matplotlib closes them on exit.
-            atexit._run_exitfuncs()
+            exit_functions()
         if not order["call"]:
             value = namespace.names.get("_result", value)
     except BaseException as raised:
@@ -122,7 +129,7 @@ def _head(order: Mapping[str, Any], line: Line, namespace: Namespace, failure: F
         "peak_rss_bytes": 1024 * max(own.ru_maxrss, children.ru_maxrss),
         "variables": _variables(namespace) if order["capture_variables"] else {},
     }
-    return json.dumps(head, ensure_ascii=False).encode("utf-8", "replace")
+    return _to_json(head).encode("utf-8", "replace")
 
 
 def _variables(namespace: Namespace) -> dict[str, str]:

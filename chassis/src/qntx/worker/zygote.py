@@ -33,8 +33,9 @@ from typing import Any  # noqa: E402
 from qntx.worker.child import Descriptors, live  # noqa: E402
 from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
+from qntx.worker.immortal import immortalize  # noqa: E402
 from qntx.worker.memory import collapse  # noqa: E402
-from qntx.worker.rehearsal import WARM, WARM_LIBRARIES, rehearse  # noqa: E402
+from qntx.worker.rehearsal import WARM, WARM_ROUNDS, rehearse, rehearse_libraries  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
 from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
 from qntx.worker.sandbox.seal import Walls  # noqa: E402
@@ -83,8 +84,8 @@ class Zygote:
             return
         # Made once: workers have other files at the same descriptors.
         open_streams()
-        rehearse(WARM)
-        rehearse([code for name, code in WARM_LIBRARIES.items() if name in sys.modules])
+        rehearse(WARM * WARM_ROUNDS)
+        rehearse_libraries()
         self._walls = walls.raised()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.set_blocking(self._wake_write, False)
@@ -92,6 +93,7 @@ class Zygote:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.collect()
+        immortalize()
         gc.freeze()
         collapse()
         self._walls = self._walls.measured()

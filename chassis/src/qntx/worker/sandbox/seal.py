@@ -83,6 +83,7 @@ class Walls:
             unix_sockets=self.rung == FULL and policy.subprocess,
             own_pid=0 if self._holds_signals(policy) else os.getpid(),
             keep_metadata=self.rung == LANDLOCK,
+            first_process=self.rung == FULL,
         )
 
     def _scratch(self, policy: Policy, token: int) -> str:

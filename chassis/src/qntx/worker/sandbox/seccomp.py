@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import signal
 import struct
 from collections.abc import Iterator
 from functools import cache
@@ -133,6 +134,8 @@ _SENDING = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 _JUDGED = ("clone", "clone3", "mmap", "socket", *_SENDING)
 _STARTS = ("fork", "vfork", "execve", "execveat")
 _SIGNALS_BY_PID = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+# The argument that holds the signal, after the process or thread it is for.
+_SIGNAL_ARGUMENTS = {"kill": 1, "tkill": 1, "tgkill": 2}
 _SIGNALS_UNNAMED = ("tkill", "pidfd_send_signal")
 _NEVER = tuple(sorted(_NUMBERS.keys() - {*_JUDGED, *_STARTS, *_SIGNALS_BY_PID, *_SIGNALS_UNNAMED}))
 
@@ -146,11 +149,19 @@ def supported() -> bool:
 
 
 @cache
-def program(policy: Policy, *, unix_sockets: bool = False, own_pid: int = 0, keep_metadata: bool = False) -> bytes:
+def program(
+    policy: Policy,
+    *,
+    unix_sockets: bool = False,
+    own_pid: int = 0,
+    keep_metadata: bool = False,
+    first_process: bool = False,
+) -> bytes:
     """The filter as BPF.
 
     `own_pid` not 0: signals reach this process only, for kernels that cannot hold them in. `keep_metadata`: changes of
     a file's mode, owner and times do nothing, and say that they did; refused, they would fail every shutil.copy().
+    `first_process`: it runs as the first of its process tree, whom the kernel would not let kill itself.
     """
     instructions: list[Instruction] = [
         (_LOAD, 0, 0, 4),
@@ -174,6 +185,8 @@ def program(policy: Policy, *, unix_sockets: bool = False, own_pid: int = 0, kee
             instructions += _refused(name, 0)
     if own_pid:
         instructions += _signals(own_pid)
+    if first_process:
+        instructions += _killing_oneself()
     instructions.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
 
@@ -257,6 +270,22 @@ def _shared_memory() -> list[Instruction]:
             (_RETURN, 0, 0, _ALLOW),
         ],
     )
+
+
+def _killing_oneself() -> list[Instruction]:
+    """SIGKILL to the first process ends who sends it: the kernel would drop the signal and tell the sender nothing."""
+    instructions: list[Instruction] = []
+    for name, signal_at in _SIGNAL_ARGUMENTS.items():
+        checks = [
+            _low_word(0),
+            (_JUMP_EQUAL, 0, 3, 1),
+            _low_word(signal_at),
+            (_JUMP_EQUAL, 0, 1, signal.SIGKILL),
+            (_RETURN, 0, 0, _KILL),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+        instructions += _only(name, checks)
+    return instructions
 
 
 def _signals(own_pid: int) -> list[Instruction]:
