@@ -62,6 +62,15 @@ class World:
     async def filed(self) -> list[Any]:
         return [dict(one.attributes) for one in await self.store.find(Filter(predicates=("answered",)))]
 
+    async def hub_is_heard(self) -> None:
+        """Return once what was published before has been acted upon: a later job of another glyph is fed on."""
+        await self.canvas.put(Glyph("later", "ix"))
+        await self.canvas.keep_answer("later", b'{"job_id":"LATER"}')
+        await self.canvas.put(Glyph("waits", "py", fed_by="later"))
+        self.hub.publish("job", id="LATER", status="completed", result="later")
+        async with asyncio.timeout(10):
+            await self.store.arrived(0)
+
     async def listen(self) -> None:
         async with aclosing(self.hub.listen([EVENT])) as events:
             async for event in events:
@@ -144,6 +153,18 @@ async def test_the_result_of_an_ix_glyphs_job_is_its_answer(world: World) -> Non
     async with asyncio.timeout(10):
         await world.store.arrived(0)
     assert await world.filed() == [{"answer": {"rows": 3}}]
+
+
+async def test_a_job_that_ended_before_the_page_could_say_whose_it_is_is_fed_on_once(world: World) -> None:
+    await world.canvas.put(Glyph("b", "py:data", fed_by="i"))
+    world.hub.publish("job", id="JB1", status="completed", result=7)
+    await world.hub_is_heard()
+
+    await world.canvas.keep_answer("i", b'{"job_id":"JB1"}')
+    await world.answers.ingests("i", "JB1")
+    await world.answers.ingests("i", "JB1")
+
+    assert await world.filed() == [{"answer": 7}, {"answer": "later"}]
 
 
 async def test_what_is_too_large_is_neither_kept_nor_fed_on_and_says_so(world: World) -> None:

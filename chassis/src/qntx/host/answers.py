@@ -28,6 +28,7 @@ from qntx.model.attestation import Filter
 EVENT = "glyph_fired"
 FED_BYTES_MAX = 4 * 1024 * 1024
 """Attestations are kept for good; what is larger is not made into one."""
+UNCLAIMED_MAX = 16
 TOO_LARGE = "The result was too large to keep. Run the glyph again to see it."
 
 log = structlog.get_logger("qntx.host.answers")
@@ -42,6 +43,8 @@ class Answers:
         self._hub = hub
         self._newest: dict[str, str] = {}
         """Of the runs under way whose glyph feeds others: its newest attestation when they began."""
+        self._unclaimed: dict[str, bytes] = {}
+        """What jobs answered that ended before a glyph said that they are its own; the last few."""
 
     async def __aenter__(self) -> Self:
         self._following = asyncio.create_task(self._follow_jobs(), name="answers of ix glyphs")
@@ -82,6 +85,12 @@ class Answers:
         error = reason if answer is None else answer.error or ""
         self._tell(script, "error" if error else "success", error)
 
+    async def ingests(self, glyph_id: str, job_id: str) -> None:
+        """That job is the ix glyph's. It may have ended by now: a page is slower than a short job."""
+        answer_json = self._unclaimed.pop(job_id, None)
+        if answer_json is not None and await self._canvas.fed_by(glyph_id):
+            await self._feed(glyph_id, answer_json)
+
     async def _upstream(self, source: str) -> Any:
         """What the glyph that feeds this one last attested, or else answered."""
         if newest := await self._store.find(Filter(actors=(actor(source),)), limit=1):
@@ -118,11 +127,19 @@ class Answers:
                 if event.data.get("status") != "completed":
                     continue
                 try:
-                    for glyph_id in await self._canvas.ingesting(event.data["id"]):
-                        if await self._canvas.fed_by(glyph_id):
-                            await self._feed(glyph_id, msgspec.json.encode(event.data["result"]))
+                    await self._job_ended(event.data["id"], msgspec.json.encode(event.data["result"]))
                 except ChassisError as error:
                     log.warning("answer of an ix glyph is not fed on", job=event.data["id"], reason=str(error))
+
+    async def _job_ended(self, job_id: str, answer_json: bytes) -> None:
+        glyphs = await self._canvas.ingesting(job_id)
+        for glyph_id in glyphs:
+            if await self._canvas.fed_by(glyph_id):
+                await self._feed(glyph_id, answer_json)
+        if not glyphs and len(answer_json) <= FED_BYTES_MAX:
+            self._unclaimed[job_id] = answer_json
+            while len(self._unclaimed) > UNCLAIMED_MAX:
+                del self._unclaimed[next(iter(self._unclaimed))]
 
     def _tell(self, script: Script, status: str, error: str = "") -> None:
         # Of firings, whoever fires tells more.

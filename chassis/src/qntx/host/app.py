@@ -152,11 +152,12 @@ class Host:
         manager = Manager(installed, attached, self.registry, home, introduction, config.plugin)
         if self._serve:
             glyphs = await stack.enter_async_context(kept.canvas())
-            self.executor.observer = await stack.enter_async_context(Answers(glyphs, store, self.hub))
+            answers = await stack.enter_async_context(Answers(glyphs, store, self.hub))
+            self.executor.observer = answers
             engine = await self._watching(stack, kept, store, work, glyphs)
             melds = Melds(glyphs, engine)
             await melds.follow()
-            await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds))
+            await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds, answers))
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
         if self._serve:

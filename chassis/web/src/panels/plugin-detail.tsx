@@ -41,11 +41,21 @@ export function PluginDetail({ plugin }: { plugin: PluginInfo }) {
       {plugin.message && <p class={plugin.healthy ? "muted" : "wrong"}>{plugin.message}</p>}
       <Facts facts={[
         ["Version", plugin.version],
+        ["Attached at", plugin.address],
         ["Process", plugin.pid ? String(plugin.pid) : ""],
         ["Memory", bytes ? `${size(bytes)} in ${processes} processes` : ""],
         ["Restarts", plugin.restarts ? String(plugin.restarts) : ""],
         ...Object.entries(plugin.details).map(([name, text]): [string, string] => [name, text]),
       ]} />
+      {plugin.replicas.length > 0 && <h3>Replicas</h3>}
+      <ul class="plain">
+        {plugin.replicas.map((replica) => (
+          <li key={replica.address}>
+            <Status of={replica.state} {...(replica.state === "running" ? { tone: replica.healthy ? "good" : "bad" } : {})} /> <code>{replica.address}</code>{" "}
+            <span class="muted">{[replica.version, replica.message].filter(Boolean).join(" · ")}</span>
+          </li>
+        ))}
+      </ul>
       <h3>Output</h3>
       <PluginOutput name={plugin.name} />
       {running && plugin.python_provider && <PluginPackages plugin={plugin.name} />}

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from qntx.host.answers import Answers
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.canvas import Glyph
 from qntx.host.keeping import CanvasStore
@@ -58,7 +59,7 @@ class AnswerBody(Body):
     result: Any = Field(description="What the glyph answered.")
 
 
-def router(canvas: CanvasStore, melds: Melds) -> APIRouter:
+def router(canvas: CanvasStore, melds: Melds, answers: Answers) -> APIRouter:
     routes = APIRouter(prefix="/api/canvas", tags=["canvas"], responses=RESPONSES)
 
     @routes.get("")
@@ -91,6 +92,8 @@ def router(canvas: CanvasStore, melds: Melds) -> APIRouter:
     async def keep_answer(glyph_id: str, body: AnswerBody) -> Response:
         """In place of the one before."""
         await canvas.keep_answer(glyph_id, msgspec.json.encode(body.result))
+        if isinstance(body.result, dict) and isinstance(job := body.result.get("job_id"), str):
+            await answers.ingests(glyph_id, job)
         return Response(status_code=204)
 
     return routes
