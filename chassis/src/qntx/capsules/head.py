@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from qntx.capsules import canonical
 from qntx.capsules.merkle import Frontier, Node, capsule_leaf
@@ -58,18 +59,10 @@ class Head:
         try:
             kept = json.loads(text)
             frontier = Frontier(kept["size"], (bytes.fromhex(peak) for peak in kept["peaks"]))
-            head = cls(kept["size"], kept["hash"], frontier, kept["sealed"], kept["failed"], kept["fault"])
+            _check_kinds(kept)
+            return cls(kept["size"], kept["hash"], frontier, kept["sealed"], kept["failed"], kept["fault"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            head = cls(fault=UNREADABLE)
-        return head if head._is_plain() else cls(fault=UNREADABLE)
-
-    def _is_plain(self) -> bool:
-        numbers = (self.size, self.sealed, self.failed)
-        return (
-            all(type(number) is int and number >= 0 for number in numbers)
-            and isinstance(self.hash, str | None)
-            and isinstance(self.fault, str)
-        )
+            return cls(fault=UNREADABLE)
 
     def grow(self, hash_hex: str) -> list[tuple[Node, bytes]]:
         """One record more. Returns the subtrees that are complete now and kept."""
@@ -130,3 +123,11 @@ class Head:
             draft.id, draft.type, self.size, self.hash, content.decode(), stamp.hash, stamp.signature,
             stamp.signature_pq, signed_at, stamp.signed_by, draft.session_id, draft.domain, tenant_id,
         )  # fmt: skip
+
+
+def _check_kinds(kept: Any) -> None:
+    counts = [kept[name] for name in ("size", "sealed", "failed")]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise TypeError("a count is no count")
+    if not isinstance(kept["hash"], str | None) or not isinstance(kept["fault"], str):
+        raise TypeError("a text is no text")

@@ -86,6 +86,7 @@ class Executor:
 
     def renew(self) -> None:
         """Go on with a new engine of the same settings: one that has imported nothing yet."""
+        self.audit.installed()
         if self._current is not None:
             self._replace(self._current.settings)
 
