@@ -190,15 +190,18 @@ def jobs_router(jobs: Jobs) -> APIRouter:
             return StreamingResponse(_followed(jobs, job_id, after), media_type=EVENT_STREAM, headers=headers)
         return [_line_record(number, line) for number, line in await jobs.log(job_id, after=after, limit=limit)]
 
+    _add_stages(routes, jobs)
+    for name in ("cancel", "pause", "resume", "retry"):
+        _add_move(routes, jobs, name)
+    return routes
+
+
+def _add_stages(routes: APIRouter, jobs: Jobs) -> None:
     @routes.get("/{job_id}/stages", response_model=StageList)
     async def stages(job_id: str) -> dict[str, Any]:
         """The stages that its lines name, in the order in which each began: its lines in full are under `logs`."""
         found = await jobs.stages(job_id)
         return {"job_id": job_id, "stages": [_stage_record(stage) for stage in found], "count": len(found)}
-
-    for name in ("cancel", "pause", "resume", "retry"):
-        _add_move(routes, jobs, name)
-    return routes
 
 
 def schedules_router(schedules: Schedules, jobs: Jobs, ix: Router) -> APIRouter:
