@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import tempfile
 import threading
@@ -36,6 +37,7 @@ class Cut:
 
     def close(self) -> None:
         self._listening.close()
+        shutil.rmtree(self.folder)
 
     def _accept(self) -> None:
         with suppress(OSError):
