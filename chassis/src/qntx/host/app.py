@@ -230,7 +230,6 @@ class Host:
             plugins.router(self.registry, manager, Configuring(config, home, self.registry, manager)),
             capsules.router(audit.capsules),
             sockets.router(self.registry),
-            sockets.router(self.registry),
             proxy.router(self.registry),
         ]
         tls = _tls(config)
