@@ -17,6 +17,18 @@ REPOSITORY = Path(__file__).parents[1]
 # Before any test runs: nothing here may read or write a person's own ~/.qntx.
 os.environ["QNTX_HOME"] = os.environ.get("QNTX_HOME") or str(REPOSITORY / "build" / "home")
 
+SLOW_FIRST = ("integration", "conformance", "unit", "architecture")
+"""Folders by how long their modules take: one that begins last keeps one processor busy, and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+    return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else 0
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
