@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -77,6 +78,26 @@ def restart(name: str, as_json: bool) -> None:
     )
 
 
+@command.command("join")
+@click.argument("name")
+@click.argument("address", metavar="HOST:PORT")
+@json_option
+def join(name: str, address: str, as_json: bool) -> None:
+    """Let a replica in: every host whose section [NAME] has address = "database" calls it."""
+    with client.find() as host:
+        _tell_joined(host.put(_replica(name, address), None), as_json)
+
+
+@command.command("leave")
+@click.argument("name")
+@click.argument("address", metavar="HOST:PORT")
+@json_option
+def leave(name: str, address: str, as_json: bool) -> None:
+    """Take a replica out that joined: it is given nothing more, and ends what it has."""
+    with client.find() as host:
+        _tell_joined(host.delete(_replica(name, address)), as_json)
+
+
 @command.command("packages")
 @click.argument("name")
 @json_option
@@ -118,6 +139,15 @@ def remove(name: str, package: tuple[str, ...], as_json: bool) -> None:
     """Remove packages that were installed into a plugin, with what only they needed."""
     changed = _changed(f"/api/{name}/uv/remove", {"packages": package})
     click.echo(json.dumps(changed, indent=2) if as_json else "\n".join(changed["removed"]))
+
+
+def _replica(name: str, address: str) -> str:
+    return f"/api/plugins/{quote(name, safe='')}/replicas/{quote(address, safe='')}"
+
+
+def _tell_joined(joined: dict[str, Any], as_json: bool) -> None:
+    now = ", ".join(joined["addresses"]) or "none"
+    click.echo(json.dumps(joined, indent=2) if as_json else f"replicas of {joined['name']}: {now}")
 
 
 def _changed(path: str, body: dict[str, Any]) -> Any:

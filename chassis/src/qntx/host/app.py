@@ -123,7 +123,7 @@ class Host:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         config, home = self._config, self._home
-        attached = remotes(config.of_plugins, os.environ)
+        attached = remotes(config.of_plugins, os.environ, database=config.host.database)
         installed = discover(config.plugin, search_paths(config.plugin, home, self._folder), attached)
         here = [*(one.name for one in installed), *attached]
         _report_unused(config, here)
@@ -149,7 +149,8 @@ class Host:
             offered.append(lambda server: schedules.serve(server, work.schedules, token))
         services = await stack.enter_async_context(ServiceServer(offered, _elsewhere(config)))
         introduction = Introduction(config, home, services, token, node.did, queue=self._serve)
-        manager = Manager(installed, attached, self.registry, home, introduction, config.plugin)
+        membership = await stack.enter_async_context(kept.membership())
+        manager = Manager(installed, attached, self.registry, home, introduction, config.plugin, membership)
         if self._serve:
             glyphs = await stack.enter_async_context(kept.canvas())
             answers = await stack.enter_async_context(Answers(glyphs, store, self.hub))

@@ -20,6 +20,7 @@ from qntx.host.canvas import Canvas
 from qntx.host.events import Hub
 from qntx.host.home import Home
 from qntx.host.keeping import CanvasStore, WatcherStorage
+from qntx.host.plugins.membership import Membership
 from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.postgres import PostgresBackend
 from qntx.host.pulse.sessions import HostSession
@@ -52,6 +53,9 @@ class Stores(Protocol):
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
         """Inside, what happens in other hosts is told here too, and the other way round."""
 
+    def membership(self) -> AbstractAsyncContextManager[Membership | None]:
+        """Which replicas of plugins have joined; None where hosts share nothing."""
+
     async def introduce(self, seal: Seal) -> None:
         """Where the audit trail is shared, each host's signatures count with the others; goes on for ever there."""
 
@@ -78,6 +82,9 @@ class OwnFiles:
         return Alone()
 
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
+        return nullcontext()
+
+    def membership(self) -> AbstractAsyncContextManager[Membership | None]:
         return nullcontext()
 
     async def introduce(self, seal: Seal) -> None:
@@ -113,6 +120,9 @@ class InDatabase:
 
     def relay(self, hub: Hub) -> AbstractAsyncContextManager[Any]:
         return Relay(self._shared.database, hub)
+
+    def membership(self) -> AbstractAsyncContextManager[Membership | None]:
+        return Membership(self._shared.database)
 
     async def introduce(self, seal: Seal) -> None:
         await sealers.follow(self._shared.database, seal)

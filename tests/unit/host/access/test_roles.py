@@ -23,6 +23,8 @@ from qntx.host.access.roles import Role, needed
         ("PATCH", "/api/pulse/schedules/a/b", Role.RUN),
         ("GET", "/api/plugins/bio", Role.READ),
         ("POST", "/api/plugins/bio/restart", Role.ADMIN),
+        ("PUT", "/api/plugins/bio/replicas/10.0.0.5:1", Role.ADMIN),
+        ("DELETE", "/api/plugins/bio/replicas/[fd00::5]:1", Role.ADMIN),
         ("GET", "/api/plugins/bio/config", Role.ADMIN),
         ("PUT", "/api/plugins/bio/config", Role.ADMIN),
         ("POST", "/api/plugins/bio/anything-new", Role.ADMIN),

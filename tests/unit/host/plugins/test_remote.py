@@ -41,6 +41,8 @@ def test_only_a_section_with_an_address_is_of_a_plugin_elsewhere() -> None:
         ({"address": "a:99999"}, "bio.address", "99999 is not a port"),
         ({"address": []}, "bio.address", "is HOST:PORT, or a list of them"),
         ({"address": 5}, "bio.address", "is HOST:PORT, or a list of them"),
+        ({"address": "database"}, "bio.address", "hosts share none: set host.database"),
+        ({"address": ["database"]}, "bio.address", "'database' is not HOST:PORT"),
         ({"address": "a:1", "tls": "yes"}, "bio.tls", "is true or false"),
         ({"address": "a:1", "tls_key": "k.pem"}, "bio.tls_certificate", "goes with tls_key"),
         ({"address": "a:1", "token": "t", "token_file": "f"}, "bio.token", "goes without token_file"),
@@ -76,6 +78,26 @@ async def test_each_address_and_each_record_of_a_name_is_a_replica() -> None:
 async def test_where_no_name_is_known_it_is_said() -> None:
     with pytest.raises(PluginUnavailable, match=r"nothing is known of unknown\.lab:1: Name or service not known"):
         await remote(address="unknown.lab:1").replicas(look_up)
+
+
+async def test_what_joined_in_the_database_is_a_replica_and_nobody_is_no_fault() -> None:
+    database = "postgresql://db/qntx"
+    wanted = remotes({"bio": {"address": "database"}}, {}, database=database)["bio"]
+
+    assert str(wanted) == "database"
+    assert await wanted.replicas(look_up) == []
+    found = await wanted.replicas(look_up, joined=[Address("127.0.0.1", 2), Address("six.lab", 1)])
+    assert list(map(str, found)) == ["127.0.0.1:2", "[fd00::5]:1"]
+    with pytest.raises(PluginUnavailable, match=r"nothing is known of unknown\.lab:5"):
+        await wanted.replicas(look_up, joined=[Address("unknown.lab", 5)])
+
+
+def test_certificates_of_replicas_that_join_need_one_name() -> None:
+    section = {"address": "database", "tls": True}
+
+    with pytest.raises(InvalidConfig, match=r"bio\.tls_name: is needed"):
+        remotes({"bio": section}, {}, database="postgresql://db/qntx")
+    assert remotes({"bio": section | {"tls_name": "bio.lab"}}, {}, database="postgresql://db/qntx")["bio"].tls
 
 
 async def test_a_name_without_records_of_ipv4_has_those_of_ipv6() -> None:

@@ -51,6 +51,7 @@ ROUTES: Mapping[str, Needed] = {
     "/openapi.json": _READ,
     "/api/plugins/{name}/config": _ADMIN,
     "/api/plugins/{name}/restart": _ADMIN,
+    "/api/plugins/{name}/replicas/{address}": {"PUT": ADMIN, "DELETE": ADMIN},
     "/api/plugins": _READ,
     "/api/plugins/{path:path}": _READ,
     "/api/attestations": _EDITED,

@@ -84,6 +84,13 @@ class Restarting(BaseModel):
     state: State
 
 
+class Joined(BaseModel):
+    """The replicas that joined in the database that hosts share, and have not left."""
+
+    name: str
+    addresses: list[str]
+
+
 class ConfigField(BaseModel):
     """A configuration key that the plugin knows, and what it is set to."""
 
@@ -166,7 +173,26 @@ def router(registry: Registry, manager: Manager, configuring: Configuring) -> AP
         schema, values = await configuring.write(name, settings.root)
         return _config(name, schema, values)
 
+    _members(routes, manager)
     return routes
+
+
+def _members(routes: APIRouter, manager: Manager) -> None:
+    """Replicas that join and leave."""
+
+    @routes.put("/{name}/replicas/{address}")
+    async def join(name: str, address: str) -> Joined:
+        """Let every host that shares the database call the replica at HOST:PORT; one that joined already stays."""
+        membership = manager.membership(name)
+        await membership.join(name, address)
+        return Joined(name=name, addresses=list(map(str, await membership.of(name))))
+
+    @routes.delete("/{name}/replicas/{address}")
+    async def leave(name: str, address: str) -> Joined:
+        """Give that replica nothing more; what it has begun may end."""
+        membership = manager.membership(name)
+        await membership.leave(name, address)
+        return Joined(name=name, addresses=list(map(str, await membership.of(name))))
 
 
 def _info(plugin: Plugin) -> PluginInfo:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 
 import structlog
 
 from qntx.errors import ChassisError, Refused
 from qntx.host.config import PluginSection
 from qntx.host.plugins.balanced import PLAIN_SERVICE_CONFIG, SERVICE_CONFIG, BalancedClient
+from qntx.host.plugins.membership import Membership
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.host.plugins.remote import Remote, target
 from qntx.host.plugins.replica import Replica, ReplicaState
@@ -38,13 +40,16 @@ class Attachment:
         request: Callable[[Address], domain_pb2.InitializeRequest],
         host: str,
         section: PluginSection,
+        membership: Membership | None = None,
     ) -> None:
+        """`membership` tells which replicas there are, where the remote names none."""
         self._plugin = plugin
         self._remote = remote
         self._registry = registry
         self._request = request
         self._host = host
         self._section = section
+        self._membership = membership
         self._joining: dict[Replica, asyncio.Task[None]] = {}
         self._balanced: tuple[str, BalancedClient] | None = None
         self._sessions = Sessions(plugin.name)
@@ -65,13 +70,17 @@ class Attachment:
 
     async def run(self) -> None:
         try:
-            while True:
-                try:
-                    await self._follow(await self._remote.replicas())
-                except ChassisError as error:
-                    if not self._joining:
-                        await self._enter(State.FAILED, str(error))
-                await asyncio.sleep(LOOK_SECONDS)
+            look = asyncio.Event()
+            with self._membership.listen(look.set) if self._membership else nullcontext():
+                while True:
+                    look.clear()
+                    try:
+                        await self._follow(await self._found())
+                    except ChassisError as error:
+                        if not self._joining:
+                            await self._enter(State.FAILED, str(error))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(look.wait(), LOOK_SECONDS)
         finally:
             await self._leave(list(self._joining))
             if self._balanced is not None:
@@ -81,6 +90,11 @@ class Attachment:
             await asyncio.gather(*self._retired, return_exceptions=True)
             self._plugin.client = None
             await self._enter(State.STOPPED, "the host is stopping")
+
+    async def _found(self) -> list[Address]:
+        """Where there is a replica now."""
+        joined = await self._membership.of(self._plugin.name) if self._membership else ()
+        return await self._remote.replicas(joined=joined)
 
     async def _follow(self, addresses: Sequence[Address]) -> None:
         """Join what is new, leave what is gone, and begin anew where the joining itself broke."""
@@ -120,7 +134,8 @@ class Attachment:
             plugin.client, plugin.healthy = None, False
             loading = any(replica.state is ReplicaState.LOADING for replica in replicas)
             away = State.RESTARTING if plugin.announced is not None else State.FAILED
-            await self._enter(State.LOADING if loading and away is State.FAILED else away, _reasons(replicas))
+            message = _reasons(replicas) if replicas else self._nobody()
+            await self._enter(State.LOADING if loading and away is State.FAILED else away, message)
             return
         first = serving[0]
         plugin.metadata, plugin.details = first.metadata, first.details
@@ -129,6 +144,9 @@ class Attachment:
         plugin.healthy = all(replica.healthy for replica in replicas)
         plugin.client = await self._client(serving)
         await self._enter(State.RUNNING, first.message if len(serving) == len(replicas) else _reasons(replicas))
+
+    def _nobody(self) -> str:
+        return f"no replica has joined; `qntx plugin join {self._plugin.name} HOST:PORT` at any host lets one in"
 
     async def _client(self, serving: Sequence[Replica]) -> BalancedClient:
         """Of all addresses, whether up or not: gRPC finds out by itself when one comes back."""

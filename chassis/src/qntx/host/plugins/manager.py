@@ -8,11 +8,13 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from qntx.errors import Refused
 from qntx.host.config import PluginSection
 from qntx.host.home import Home
 from qntx.host.plugins.attachment import Attachment
 from qntx.host.plugins.discovery import Installed
 from qntx.host.plugins.introducing import Introduction
+from qntx.host.plugins.membership import Membership
 from qntx.host.plugins.output import Output
 from qntx.host.plugins.registry import Plugin, Registry
 from qntx.host.plugins.remote import Remote
@@ -30,7 +32,11 @@ class Manager:
         home: Home,
         introduction: Introduction,
         section: PluginSection,
+        membership: Membership | None = None,
     ) -> None:
+        """`membership` is there where hosts share a database."""
+        self._attached = attached
+        self._membership = membership
         self._supervisors: Mapping[str, Supervisor | Attachment] = {
             one.name: self._supervisor(one, registry, home, introduction, section) for one in installed
         } | {
@@ -69,6 +75,18 @@ class Manager:
         self._registry.get(name)
         await self._supervisors[name].reinitialize()
 
+    def membership(self, name: str) -> Membership:
+        """Where a replica of that plugin joins and leaves. Raises NotFound, and Refused where none does."""
+        self._registry.get(name)
+        remote = self._attached.get(name)
+        if self._membership is None or remote is None or not remote.in_database:
+            now = "is started by this host" if remote is None else f"is attached at {remote}"
+            raise Refused(
+                f'replicas of {name!r} do not join: here it {now}. Set address = "database" under [{name}] of every '
+                "host's am.toml, and start the hosts anew"
+            )
+        return self._membership
+
     def _supervisor(
         self,
         installed: Installed,
@@ -90,7 +108,10 @@ class Manager:
         section: PluginSection,
     ) -> Attachment:
         plugin = self._plugin(name, registry, home)
-        return Attachment(plugin, remote, registry, partial(introduction.request, name), introduction.host, section)
+        members = self._membership if remote.in_database else None
+        return Attachment(
+            plugin, remote, registry, partial(introduction.request, name), introduction.host, section, members
+        )
 
     def _plugin(self, name: str, registry: Registry, home: Home) -> Plugin:
         plugin = Plugin(name, Output(name, home.logs / f"{name}.log"))

@@ -32,6 +32,9 @@ OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
+DATABASE = "database"
+"""What `address` says where replicas are those that joined in the database that hosts share."""
+
 LookUp = Callable[[str], Awaitable[Sequence[str]]]
 """The addresses that a name stands for. Raises OSError."""
 
@@ -52,7 +55,14 @@ class Remote:
     tls_name: str = ""
 
     def __str__(self) -> str:
+        if self.in_database:
+            return DATABASE
         return ", ".join(map(str, self.addresses))
+
+    @property
+    def in_database(self) -> bool:
+        """Whether its replicas are those that joined, and not named here."""
+        return not self.addresses
 
     def channel(self, target: str, *options: tuple[str, Any]) -> grpc.aio.Channel:
         """A channel to there. PluginUnavailable where a file that it needs cannot be read."""
@@ -73,25 +83,37 @@ class Remote:
         token = written.decode().strip() if written is not None else self.token
         return (("authorization", f"Bearer {token}"),) if token else ()
 
-    async def replicas(self, look_up: LookUp | None = None) -> list[Address]:
-        """Where there is a replica now: every address, and every record of a name. Raises PluginUnavailable where not
-        one name is known; a name that is not is left out."""
-        records = look_up or _records
-        answers = await asyncio.gather(*(_looked_up(each, records) for each in self.addresses), return_exceptions=True)
+    async def replicas(self, look_up: LookUp | None = None, joined: Sequence[Address] = ()) -> list[Address]:
+        """Where there is a replica now: every address, those that joined, and every record of a name. Raises
+        PluginUnavailable where not one name is known; a name that is not is left out."""
+        records, addresses = look_up or _records, (*self.addresses, *joined)
+        answers = await asyncio.gather(*(_looked_up(each, records) for each in addresses), return_exceptions=True)
         found: dict[Address, None] = {}
-        for address, answer in zip(self.addresses, answers, strict=True):
+        for address, answer in zip(addresses, answers, strict=True):
             if isinstance(answer, BaseException):
                 log.warning("a plugin's address is not known", address=str(address), reason=str(answer))
             else:
                 found.update(dict.fromkeys(answer))
-        if not found:
-            raise PluginUnavailable(f"nothing is known of {self}: {answers[0]}")
+        if addresses and not found:
+            raise PluginUnavailable(f"nothing is known of {', '.join(map(str, addresses))}: {answers[0]}")
         return sorted(found)
 
 
-def remotes(of_plugins: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str]) -> dict[str, Remote]:
-    """Those of the sections that name an address. Raises InvalidConfig."""
-    return {name: _remote(name, section, environment) for name, section in of_plugins.items() if "address" in section}
+def remotes(
+    of_plugins: Mapping[str, Mapping[str, Any]], environment: Mapping[str, str], *, database: str = ""
+) -> dict[str, Remote]:
+    """Those of the sections that name an address. `database` is the one that hosts share. Raises InvalidConfig."""
+    found = {name: _remote(name, section, environment) for name, section in of_plugins.items() if "address" in section}
+    for name, remote in found.items():
+        if remote.in_database and not database:
+            raise InvalidConfig(
+                f"{name}.address", 'is "database", and hosts share none: set host.database, or name HOST:PORT'
+            )
+        if remote.in_database and remote.tls and not remote.tls_name:
+            raise InvalidConfig(
+                f"{name}.tls_name", 'is needed with address = "database": the name in every replica\'s certificate'
+            )
+    return found
 
 
 def target(addresses: list[Address]) -> str:
@@ -136,9 +158,11 @@ def _remote(name: str, section: Mapping[str, Any], environment: Mapping[str, str
 
 def _addresses(name: str, value: Any) -> tuple[Address, ...]:
     where = f"{name}.address"
+    if value == DATABASE:
+        return ()
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InvalidConfig(where, "is HOST:PORT, or a list of them")
+        raise InvalidConfig(where, 'is HOST:PORT, or a list of them, or "database"')
     try:
         return tuple(parse_address(where, text) for text in texts)
     except InvalidRequest as fault:

@@ -1,0 +1,87 @@
+"""Which replicas of plugins there are, as hosts that share a database keep it there: `qntx plugin join` and `leave`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from psycopg import Connection
+
+from qntx.db.postgres import notify
+from qntx.db.postgres_database import Database
+from qntx.db.postgres_migrations import migrate
+from qntx.errors import InvalidRequest, NotFound
+from qntx.model.attached import Address, parse_address
+
+FIELD = "address"
+NAME = "replicas"
+SCHEMA = (
+    (
+        """
+        CREATE TABLE qntx.replica (
+            plugin text NOT NULL, address text NOT NULL, PRIMARY KEY (plugin, address)
+        )
+        """,
+    ),
+)
+TOPIC = "replicas"
+
+
+class Membership:
+    """An async context manager, which brings its table along."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> Self:
+        await self._database.write(lambda connection: migrate(connection, NAME, SCHEMA))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    async def of(self, plugin: str) -> list[Address]:
+        """Those that have joined and not left."""
+
+        def question(connection: Connection) -> list[str]:
+            rows = connection.execute("SELECT address FROM qntx.replica WHERE plugin = %s ORDER BY address", (plugin,))
+            return [row[0] for row in rows.fetchall()]
+
+        return [parse_address(FIELD, text) for text in await self._database.read(question)]
+
+    async def join(self, plugin: str, address: str) -> None:
+        """Joining again changes nothing. Raises InvalidRequest for what nobody could call."""
+        joining = parse_address(FIELD, address)
+        if joining.unspecified or joining.port == 0:
+            raise InvalidRequest(FIELD, f"{address!r} cannot be called; name where hosts reach the replica")
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "INSERT INTO qntx.replica (plugin, address) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                (plugin, str(joining)),
+            )
+            notify(connection, TOPIC)
+
+        await self._database.write(work)
+
+    async def leave(self, plugin: str, address: str) -> None:
+        """Raises NotFound where it has not joined."""
+        leaving = str(parse_address(FIELD, address))
+
+        def work(connection: Connection) -> bool:
+            rows = connection.execute(
+                "DELETE FROM qntx.replica WHERE plugin = %s AND address = %s", (plugin, leaving)
+            ).rowcount
+            notify(connection, TOPIC)
+            return rows > 0
+
+        if not await self._database.write(work):
+            raise NotFound(f"no replica of {plugin!r} has joined at {leaving}; see `qntx plugin list`")
+
+    def listen(self, heard: Callable[[], None]) -> AbstractContextManager[None]:
+        """Inside, `heard` is called when one may have joined or left, and every few seconds."""
+        return self._database.listen(TOPIC, heard)
