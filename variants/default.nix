@@ -19,10 +19,34 @@ let
       withOptional = true;
     }
   ) variants;
-  images = lib.mapAttrs (_: import ./image.nix { inherit pkgs; }) plugins;
+  image = import ./image.nix { inherit pkgs; };
+  # Off loopback a plugin demands a token: hand one in as QNTX_PLUGIN_TOKEN, or mount it and name it with --token-file
+  # after these arguments.
+  images = lib.mapAttrs (
+    _: plugin:
+    image {
+      package = plugin;
+      arguments = [
+        "--address"
+        "0.0.0.0:38700"
+      ];
+      port = 38700;
+    }
+  ) plugins;
   bills = lib.mapAttrs (_: plugin: plugin.bill) plugins;
 
   host = pkgs.callPackage ../chassis/host.nix { inherit chassis python; };
+  # Off loopback it demands tokens and a certificate, or --insecure-http where its port is published on loopback alone.
+  hostImage = image {
+    package = host;
+    arguments = [
+      "up"
+      "--listen"
+      "0.0.0.0:8777"
+    ];
+    port = 8777;
+    state = "/var/lib/qntx";
+  };
   everything = pkgs.symlinkJoin {
     name = "qntx-python-family";
     paths = [ host ] ++ lib.attrValues plugins;
@@ -60,7 +84,9 @@ in
     named (name: "qntx-${name}-plugin") plugins
     // named (name: "qntx-${name}-plugin-full") full
     // named (name: "qntx-${name}-sbom") bills
-    // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux (named (name: "qntx-${name}-image") images)
+    // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux (
+      named (name: "qntx-${name}-image") images // { qntx-host-image = hostImage; }
+    )
     // {
       qntx-chassis = chassis;
       qntx-host = host;

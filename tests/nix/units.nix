@@ -1,9 +1,10 @@
-# The units and the configuration that chassis/module.nix makes of an ordinary set of options, as files.
+# The units and the configuration that chassis/module.nix makes of an ordinary set of options, as files; and that the
+# machines of the example are ones that it takes.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
 
-  # Where NixOS would take over: the options that the module sets and does not declare.
+  # Where NixOS would take over: the options that the module and the example set and do not declare.
   nixos = {
     options = {
       assertions = lib.mkOption {
@@ -22,20 +23,67 @@ let
         type = lib.types.attrsOf lib.types.anything;
         default = { };
       };
+      networking.firewall.allowedTCPPorts = lib.mkOption {
+        type = lib.types.listOf lib.types.int;
+        default = [ ];
+      };
+      services.postgresql = lib.mkOption {
+        type = lib.types.attrsOf lib.types.anything;
+        default = { };
+      };
     };
   };
 
-  evaluated =
-    options:
+  machine =
+    module:
     (lib.evalModules {
       modules = [
         nixos
         self.nixosModules.default
-        { services.qntx-python = options; }
+        module
       ];
       specialArgs = { inherit pkgs; };
     }).config;
-  failed = options: map (one: one.message) (lib.filter (one: !one.assertion) (evaluated options).assertions);
+  evaluated = options: machine { services.qntx-python = options; };
+  faults = config: map (one: one.message) (lib.filter (one: !one.assertion) config.assertions);
+  failed = options: faults (evaluated options);
+
+  # Each with the ports that it opens and the units that it runs.
+  example = lib.mapAttrs (_: machine) (import ../../chassis/deployment/three-machines.nix);
+  expected = {
+    one = {
+      ports = [ 8778 ];
+      units = [ "qntx" ];
+    };
+    two = {
+      ports = [
+        8778
+        38701
+        38702
+      ];
+      units = [
+        "qntx"
+        "qntx-bio-plugin"
+        "qntx-data-plugin"
+      ];
+    };
+    three = {
+      ports = [
+        5432
+        38701
+        38702
+      ];
+      units = [
+        "qntx-bio-plugin"
+        "qntx-data-plugin"
+      ];
+    };
+  };
+  seen = config: {
+    ports = lib.sort builtins.lessThan config.networking.firewall.allowedTCPPorts;
+    # With what each of them is started: all of it, so that nothing is left unevaluated.
+    units = lib.attrNames (lib.filterAttrs (_: unit: text unit != "") config.systemd.services);
+  };
 
   config = evaluated {
     host.enable = true;
@@ -100,7 +148,9 @@ let
       }
       && config.services.qntx-python.settings.data.address == [ "127.0.0.1:38701" ]
       && config.services.qntx-python.settings.plugin.enabled == [ "bio" ];
-    none = lib.all (one: one.assertion) config.assertions;
+    none = faults config == [ ];
+    machines = lib.all (config: faults config == [ ]) (lib.attrValues example);
+    deployed = lib.mapAttrs (_: seen) example == expected;
     unknown = !(builtins.tryEval "${(evaluated { plugins.bioo = { }; }).services.qntx-python.plugins.bioo.package}").success;
   };
   broken = lib.filter (name: !refusals.${name}) (lib.attrNames refusals);

@@ -1,5 +1,5 @@
 # As much of NixOS' module system as chassis/module.nix needs: options with types, definitions of several modules merged
-# by type, mkIf and mkMerge. No priorities, no imports, no documentation.
+# by type, imports of module values, mkIf and mkMerge. No priorities, no documentation.
 { lib }:
 let
   inherit (builtins) attrNames concatMap head isAttrs;
@@ -110,11 +110,14 @@ let
         let
           made = if builtins.isFunction module then module (specialArgs // { inherit config lib; }) else module;
         in
-        {
-          options = made.options or { };
-          config = if made ? options || made ? config then made.config or { } else made;
-        };
-      loaded = map load modules;
+        concatMap load (made.imports or [ ])
+        ++ [
+          {
+            options = made.options or { };
+            config = if made ? options || made ? config then made.config or { } else removeAttrs made [ "imports" ];
+          }
+        ];
+      loaded = concatMap load modules;
       options = lib.foldl' lib.recursiveUpdate { } (map (module: module.options) loaded);
       config = valuesOf prefix options (concatMap (module: discharge module.config) loaded);
     in
