@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
+RECONNECTING_SECONDS = 2.5
+"""How long a call waits for a host that was away when it was last called, a little more than between two attempts: one
+that was restarted is there, though the last attempt was refused."""
 
 
 class Service:
@@ -56,8 +60,9 @@ class Service:
     async def call(self, service: ServiceDescriptor, method: str, request: Any) -> Any:
         """The answer, where it says success; its `error` is raised where not. NotFound: there is no such method."""
         request.auth_token = self._token
+        stub = await self._reached(service)
         try:
-            answer = await getattr(self._stub(service), method)(request, timeout=self._timeout_seconds)
+            answer = await getattr(stub, method)(request, timeout=self._timeout_seconds)
         except grpc.aio.AioRpcError as lost:
             raise self._explained(lost) from lost
         if "success" in answer.DESCRIPTOR.fields_by_name and not answer.success:
@@ -67,7 +72,7 @@ class Service:
     async def stream(self, service: ServiceDescriptor, method: str, request: Any) -> AsyncGenerator[Any, None]:
         """The messages as they come; the deadline is for each of them, so that a slow reader may take its time."""
         request.auth_token = self._token
-        call = getattr(self._stub(service), method)(request)
+        call = getattr(await self._reached(service), method)(request)
         try:
             messages = aiter(call)
             while (message := await asyncio.wait_for(anext(messages, None), self._timeout_seconds)) is not None:
@@ -85,11 +90,15 @@ class Service:
             self._channel = None
             self._stubs = {}
 
-    def _stub(self, service: ServiceDescriptor) -> Stub:
+    async def _reached(self, service: ServiceDescriptor) -> Stub:
         if self._channel is None:
             self._channel = self._opened()
+        channel = self._channel
+        if channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(channel.channel_ready(), RECONNECTING_SECONDS)
         if service.full_name not in self._stubs:
-            self._stubs[service.full_name] = Stub(self._channel, service)
+            self._stubs[service.full_name] = Stub(channel, service)
         return self._stubs[service.full_name]
 
     def _opened(self) -> grpc.aio.Channel:
