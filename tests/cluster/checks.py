@@ -19,7 +19,8 @@ from qntx.host.home import Home
 
 ENDED = "SELECT count(*) FROM qntx.job WHERE state NOT IN ('completed', 'failed', 'cancelled')"
 JOBS = "SELECT id, state, result_json, error FROM qntx.job"
-SUMMARIES = "SELECT job_id, count(*) FROM qntx.job_line WHERE stage = 'summary' GROUP BY job_id"
+# Runs that failed, and were made again, have a line too.
+SUMMARIES = "SELECT job_id, count(*) FROM qntx.job_line WHERE stage = 'summary' AND level = 'info' GROUP BY job_id"
 MADE_BY_JOBS = "SELECT DISTINCT subjects, contexts FROM qntx.attestation WHERE predicates = '[\"done\"]'"
 IDS = "SELECT id FROM qntx.attestation"
 FIRED = "SELECT subjects FROM qntx.attestation WHERE predicates = '[\"fired\"]'"
