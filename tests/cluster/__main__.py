@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--attestations", type=int, default=20_000, help="those of clients, beside the jobs' own")
     parser.add_argument("--fault-every", type=float, default=10.0, metavar="SECONDS")
+    parser.add_argument("--faults", type=int, default=4, help="at least so many, however soon the work is done")
     parser.add_argument("--undisturbed", action="store_true", help="break nothing")
     arguments = parser.parse_args()
     if not possible():
@@ -70,7 +71,7 @@ def run(folder: Path, arguments: argparse.Namespace) -> int:
             kept = load.run(hosts, arguments.jobs, arguments.attestations)
             _settled(database)
         else:
-            with Faults(hosts, arguments.fault_every) as faults:
+            with Faults(hosts, arguments.fault_every, arguments.faults) as faults:
                 kept = load.run(hosts, arguments.jobs, arguments.attestations)
                 _until_few(database, arguments.jobs // 20)
             told = faults.told

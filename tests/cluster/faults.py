@@ -14,12 +14,13 @@ CUT_OFF_SECONDS = 12.0
 
 
 class Faults:
-    """One after the other, until told to stop; each is mended before the next."""
+    """One after the other, each mended before the next, until told to stop and `least` have been."""
 
-    def __init__(self, hosts: Sequence[HostMachine], every_seconds: float) -> None:
+    def __init__(self, hosts: Sequence[HostMachine], every_seconds: float, least: int) -> None:
         self.told: list[str] = []
         self._hosts = hosts
         self._every_seconds = every_seconds
+        self._least = least
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._go_on)
         self._failure: BaseException | None = None
@@ -39,7 +40,7 @@ class Faults:
         began = time.monotonic()
         try:
             for what, act in self._faults():
-                if self._stop.wait(self._every_seconds):
+                if self._stop.wait(self._every_seconds) and len(self.told) >= self._least:
                     return
                 self.told.append(f"{time.monotonic() - began:6.1f} s  {what}")
                 act()

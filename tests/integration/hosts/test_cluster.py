@@ -21,7 +21,12 @@ def test_what_a_cluster_acknowledged_it_keeps_whatever_happens_to_its_machines()
     command = [sys.executable, "-m", "tests.cluster", "--hosts", "2", "--jobs", "300", "--attestations", "300"]
 
     done = subprocess.run(
-        [*command, "--fault-every", "2"], cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
+        [*command, "--fault-every", "2", "--faults", "2"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
