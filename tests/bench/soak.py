@@ -168,6 +168,10 @@ class Soak:
             except grpc.aio.AioRpcError as fault:
                 self._failed(name, fault)
                 await asyncio.sleep(0.05)
+            except grpc.aio.UsageError:
+                # The channel to a plugin that was just killed is closed.
+                self.table.refused += 1
+                await asyncio.sleep(0.05)
             else:
                 self.table.executions += 1
                 self.table.by_script[name] += 1
