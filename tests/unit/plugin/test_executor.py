@@ -67,7 +67,8 @@ async def test_the_same_configuration_again_keeps_the_engine(executor, engines):
 async def test_a_new_configuration_lets_a_run_under_way_end_on_its_own_engine(executor, engines):
     executor.configure(Settings("bio", running_max=1))
     slow = asyncio.create_task(executor.run(_asked("wait")))
-    await asyncio.sleep(0.01)
+    while not (engines and engines[0].runs):
+        await asyncio.sleep(0.001)
 
     executor.configure(Settings("bio", running_max=2))
     await executor.run(_asked(run_id="PX-2"))
@@ -75,8 +76,8 @@ async def test_a_new_configuration_lets_a_run_under_way_end_on_its_own_engine(ex
     assert not engines[0].closed
     engines[0].cancel("PX-1")
     await slow
-    await asyncio.sleep(0.01)
-    assert engines[0].closed
+    while not engines[0].closed:
+        await asyncio.sleep(0.001)
     assert [run.id for run in engines[1].runs] == ["PX-2"]
 
 
@@ -242,7 +243,8 @@ async def test_draining_ends_what_is_under_way_and_takes_nothing_new(executor, e
     under_way = known.begin(_asked("wait"))
     held = known.begin(_asked(run_id="PX-2"), held=True)
     admitted = known.begin(_asked(run_id="PX-3"), held=True)
-    await asyncio.sleep(0.05)
+    while not engines[0].runs:
+        await asyncio.sleep(0.001)
     known.release("PX-3")
 
     drained = asyncio.create_task(executor.drained())

@@ -344,6 +344,8 @@ class Engine:
         if claim is None:
             await self._finish(firing, Ran(False, f"attestation {firing.attestation_id} is not in the store any more"))
             return
+        if self._known.by_id.get(watcher.id) != watcher:
+            return  # changed, or switched off, since it was looked at
         started_ms = self._started_ms[watcher.id] = self._now_ms()
         self._tell(firing, "started")
         run = self._lineage.started(self._dispatcher.marks(watcher), firing.depth, started_ms)
