@@ -243,7 +243,7 @@ async def test_draining_ends_what_is_under_way_and_takes_nothing_new(executor, e
     under_way = known.begin(_asked("wait"))
     held = known.begin(_asked(run_id="PX-2"), held=True)
     admitted = known.begin(_asked(run_id="PX-3"), held=True)
-    while not engines[0].runs:
+    while not (engines and engines[0].runs):
         await asyncio.sleep(0.001)
     known.release("PX-3")
 
