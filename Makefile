@@ -6,8 +6,6 @@ ARGS ?=
 BIN := .venv/bin
 # pytest's exit status where ARGS leave one of its two rounds nothing to run.
 NO_TESTS := 5
-# One more than there are processors: tests wait more than they compute.
-TESTERS := $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 INSTALLED := .venv/installed
 PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
@@ -26,7 +24,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 test lint format demo bench soak sync cluster-test: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
-	@$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 	@$(BIN)/pytest -m alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
