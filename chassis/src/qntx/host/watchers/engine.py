@@ -376,9 +376,7 @@ class Engine:
         else:
             error = f"Max retries exceeded, giving up after {attempts} attempts: {ran.error}"
             await self._kept.finish(firing, replace(fired, error=error))
-            log.warning(
-                "watcher gave up", watcher=firing.watcher_id, attestation=firing.attestation_id, reason=ran.error
-            )
+            log.warning("watcher gave up", watcher=firing.watcher_id, attestation=firing.attestation_id, reason=error)
             self._tell(firing, "gave_up", error)
 
     def _tell(self, firing: Firing, status: str, error: str = "") -> None:
