@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple, fields
-from types import TracebackType
-from typing import Any, Self
 
 import msgspec
 from psycopg import Connection
 
 from qntx.db.postgres_database import Database
-from qntx.db.postgres_migrations import migrate
+from qntx.db.postgres_room import PostgresRoom
 from qntx.errors import InvalidRequest, NotFound
 from qntx.host.canvas import CONTENT_CHARACTERS_MAX, GLYPHS_MAX, RESULT_BYTES_MAX, Glyph
 
@@ -58,20 +55,11 @@ _ANSWER = """
 """
 
 
-class PostgresCanvas:
+class PostgresCanvas(PostgresRoom):
     """An async context manager over an open database; methods as of Canvas."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Self:
-        await self._database.write(lambda connection: migrate(connection, NAME, SCHEMA))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """The database is its owner's to close."""
+        super().__init__(database, NAME, SCHEMA)
 
     async def glyphs(self) -> list[Glyph]:
         return [Glyph(*row) for row in await self._read(f"SELECT {_COLUMNS} FROM qntx.glyph ORDER BY number")]
@@ -126,9 +114,6 @@ class PostgresCanvas:
             connection.execute(_ANSWER, (glyph_id, answer, job_of(answer)))
 
         await self._database.write(write)
-
-    async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
 
 
 def job_of(answer: bytes) -> str:

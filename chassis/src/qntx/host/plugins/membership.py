@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
 
 from psycopg import Connection
 
 from qntx.db.postgres import notify
 from qntx.db.postgres_database import Database
-from qntx.db.postgres_migrations import migrate
+from qntx.db.postgres_room import PostgresRoom
 from qntx.errors import InvalidRequest, NotFound
 from qntx.model.attached import Address, parse_address
 
@@ -29,20 +27,11 @@ SCHEMA = (
 TOPIC = "replicas"
 
 
-class Membership:
+class Membership(PostgresRoom):
     """An async context manager, which brings its table along."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Self:
-        await self._database.write(lambda connection: migrate(connection, NAME, SCHEMA))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return
+        super().__init__(database, NAME, SCHEMA)
 
     async def of(self, plugin: str) -> list[Address]:
         """Those that have joined and not left."""

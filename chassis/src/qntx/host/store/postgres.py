@@ -24,6 +24,7 @@ from qntx.db.postgres_migrations import migrate
 from qntx.errors import InvalidRequest, Unavailable
 from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
+from qntx.host.store.paging import paged
 from qntx.host.store.postgres_arrivals import Arriving, insert, is_there, last_position
 from qntx.host.store.postgres_question import TERMS, Question
 from qntx.host.store.postgres_tables import SCHEMA, asked_of
@@ -33,8 +34,6 @@ from qntx.model.identity import RANDOM_BYTES
 
 NAME = "attestations"
 TOPIC = "attestations"
-PAGE = 2000
-"""Rows that a stream reads at a time."""
 
 _Job = Sequence[Draft] | Attestation
 T = TypeVar("T")
@@ -92,18 +91,8 @@ class PostgresStore:
     async def find(self, wanted: Filter, *, limit: int | None = None) -> list[Attestation]:
         return [attestation for _, attestation in await self._page(wanted, None, limit)]
 
-    async def stream(self, wanted: Filter, *, limit: int | None = None) -> AsyncIterator[Attestation]:
-        below: int | None = None
-        left = limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            page = await self._page(wanted, below, size)
-            for _, attestation in page:
-                yield attestation
-            if len(page) < size:
-                return
-            below = page[-1][0]
-            left = None if left is None else left - len(page)
+    def stream(self, wanted: Filter, *, limit: int | None = None) -> AsyncIterator[Attestation]:
+        return paged(lambda below, size: self._page(wanted, below, size), limit)
 
     async def after(self, position: int, *, limit: int) -> list[tuple[int, Attestation]]:
         return await self._read(

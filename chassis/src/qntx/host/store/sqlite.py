@@ -16,6 +16,7 @@ from qntx.db.sqlite import Synchronous
 from qntx.errors import InvalidRequest, Unavailable
 from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
+from qntx.host.store.paging import paged
 from qntx.host.store.rows import COLUMNS, COUNT_BITS, attestation_of, row_of
 from qntx.host.store.sqlite_tables import INSERT_ROW, SCHEMA, index_terms, insert_rows, numbered, question
 from qntx.model.attestation import Attestation, Draft, Filter
@@ -23,9 +24,6 @@ from qntx.model.identity import RANDOM_BYTES
 
 ATTEMPTS = 10
 """To find an id, and a number, that is free."""
-
-PAGE = 2000
-"""Rows that a stream reads at a time."""
 
 FOREIGN_WRITES_SECONDS = 1.0
 """How often to look for what another process, such as a command, has written to the same file."""
@@ -90,18 +88,8 @@ class SQLiteStore:
             return []
         return await self._read(*question(wanted, None, limit), attestation_of)
 
-    async def stream(self, wanted: Filter, *, limit: int | None = None) -> AsyncIterator[Attestation]:
-        below: int | None = None
-        left = limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            page = await self._read(*question(wanted, below, size), numbered)
-            for _, attestation in page:
-                yield attestation
-            if len(page) < size:
-                return
-            below = page[-1][0]
-            left = None if left is None else left - len(page)
+    def stream(self, wanted: Filter, *, limit: int | None = None) -> AsyncIterator[Attestation]:
+        return paged(lambda below, size: self._read(*question(wanted, below, size), numbered), limit)
 
     async def after(self, position: int, *, limit: int) -> list[tuple[int, Attestation]]:
         return await self._read(

@@ -9,15 +9,14 @@ did not know of a new watcher yet would move the cursor past what should fire it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from psycopg import Connection
 
 from qntx.db.postgres import notify
 from qntx.db.postgres_database import Database
-from qntx.db.postgres_migrations import migrate
+from qntx.db.postgres_room import PostgresRoom
 from qntx.host.store.terms import FIELDS
 from qntx.host.watchers.dispatch import Firing
 from qntx.host.watchers.storage import HISTORY, OUTPUT_CHARACTERS, Fired, Stale
@@ -109,20 +108,11 @@ _TALLY = """
 """
 
 
-class PostgresWatcherStore:
+class PostgresWatcherStore(PostgresRoom):
     """An async context manager over an open database; methods as of WatcherStore."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Self:
-        await self._database.write(lambda connection: migrate(connection, NAME, SCHEMA))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """The database is its owner's to close."""
+        super().__init__(database, NAME, SCHEMA)
 
     async def watchers(self) -> list[Watcher]:
         return [_watcher(row) for row in await self._read(f"SELECT {COLUMNS} FROM qntx.watcher ORDER BY number")]
@@ -229,9 +219,6 @@ class PostgresWatcherStore:
         asked = "SELECT 1 FROM qntx.firing WHERE number = %s AND failures = %s"
         values = (firing.number, firing.failures)
         return lambda connection: connection.execute(asked, values).fetchone() is None
-
-    async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
 
     async def _change(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Of watchers, as the next version of them. Done again, it changes nothing more."""
