@@ -6,6 +6,8 @@ ARGS ?=
 BIN := .venv/bin
 # pytest's exit status where ARGS leave one of its two rounds nothing to run.
 NO_TESTS := 5
+# Real processes on a machine that others use: what fails is run once more, and is named even where it passes then.
+RERUN := --reruns 1
 INSTALLED := .venv/installed
 PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
@@ -24,8 +26,8 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 test lint format demo bench soak sync cluster-test: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
-	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
-	@$(BIN)/pytest -m alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/pytest $(RERUN) --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/pytest $(RERUN) -m alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
 	@$(BIN)/ruff check
