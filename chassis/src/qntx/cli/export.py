@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from qntx.cli import client
+from qntx.cli import client, filters
 
 GROUP = 50_000
 """Rows that are held at a time, and written as one row group."""
@@ -40,27 +40,14 @@ SCHEMA = pyarrow.schema(
 
 @click.command("export")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--subject", "-s", "subjects", multiple=True, help="Any of these. May be repeated.")
-@click.option("--predicate", "-p", "predicates", multiple=True, help="Any of these. May be repeated.")
-@click.option("--context", "-c", "contexts", multiple=True, help="Any of these. May be repeated.")
-@click.option("--actor", "-a", "actors", multiple=True, help="Any of these. May be repeated.")
-@click.option("--since", help="2026-01-15, 2026-01-15T09:30:00Z, '3 days ago', 90m, yesterday.")
-@click.option("--until", help="The same.")
-def command(
-    path: Path,
-    subjects: Sequence[str],
-    predicates: Sequence[str],
-    contexts: Sequence[str],
-    actors: Sequence[str],
-    since: str | None,
-    until: str | None,
-) -> None:
+@click.option("--subject", "-s", "subjects", multiple=True, help=filters.ANY)
+@filters.of_attestations
+def command(path: Path, **asked: Any) -> None:
     """Write the attestations that match, newest first, to PATH. The file appears once it is whole."""
-    asked = {"subjects": subjects, "predicates": predicates, "contexts": contexts, "actors": actors}
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with client.find() as host:
-            rows = _write(unfinished, host.lines("/api/attestations", since=since, until=until, **asked))
+            rows = _write(unfinished, host.lines("/api/attestations", **asked))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

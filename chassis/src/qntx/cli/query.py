@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from qntx.cli import client, tables
+from qntx.cli import client, filters, tables
 from qntx.cli.printing import printable
 
 COLUMNS = ("id", "timestamp", "subjects", "predicates", "contexts", "actors", "source", "attributes")
@@ -18,34 +18,12 @@ SHOWN = 200
 
 @click.command("query")
 @click.argument("subjects", nargs=-1)
-@click.option("--predicate", "-p", "predicates", multiple=True, help="Any of these. May be repeated.")
-@click.option("--context", "-c", "contexts", multiple=True, help="Any of these. May be repeated.")
-@click.option("--actor", "-a", "actors", multiple=True, help="Any of these. May be repeated.")
-@click.option("--since", help="2026-01-15, 2026-01-15T09:30:00Z, '3 days ago', 90m, yesterday.")
-@click.option("--until", help="The same.")
+@filters.of_attestations
 @click.option("--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
 @click.option("--follow", "-f", is_flag=True, help="Print what arrives from now on, until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow, a line for each.")
-def command(
-    subjects: Sequence[str],
-    predicates: Sequence[str],
-    contexts: Sequence[str],
-    actors: Sequence[str],
-    since: str | None,
-    until: str | None,
-    limit: int,
-    follow: bool,
-    as_json: bool,
-) -> None:
+def command(limit: int, follow: bool, as_json: bool, **asked: Any) -> None:
     """Show attestations, newest first: of any of the SUBJECTS, and of every other kind of term that is given."""
-    asked: dict[str, Any] = {
-        "subjects": subjects,
-        "predicates": predicates,
-        "contexts": contexts,
-        "actors": actors,
-        "since": since,
-        "until": until,
-    }
     with client.find() as host:
         if follow:
             _follow(host, asked, as_json)
