@@ -66,6 +66,13 @@ def test_an_unknown_type_says_so_in_these_words_and_what_is_near(host: IngestHos
     )
 
 
+def test_a_script_of_a_variant_is_refused_without_an_input(host: IngestHost) -> None:
+    answer = host.http.post("/api/ix", json={"line": "ix fasta"})
+
+    assert answer.status_code == 400
+    assert "`ix fasta` names no input; say of what, as in `ix fasta PATH`" in answer.json()["error"]
+
+
 def test_a_script_that_raises_says_which_it_was_with_its_whole_traceback(host: IngestHost, qntx: Qntx) -> None:
     host.publish("abc", "def inner(text):\n    return int(text)\n\ndef execute(payload):\n    inner('x1')\n")
 

@@ -44,6 +44,10 @@ class IngestScript:
     """What it may use beyond a plain run: `network`, `subprocess`."""
     created_at_ms: int = 0
 
+    @property
+    def came_with_variant(self) -> bool:
+        return not self.version
+
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from difflib import get_close_matches
 
-from qntx.errors import NoIngestScript, NotFound
+from qntx.errors import InvalidRequest, NoIngestScript, NotFound
 from qntx.host.ix.inputs import existing
 from qntx.host.ix.parser import Command, parse_line
 from qntx.host.ix.scripts import Scripts
@@ -37,6 +37,10 @@ class Router:
             if version is not None:
                 raise
             return await self._handler(command)
+        if script.came_with_variant and not command.inputs:
+            raise InvalidRequest(
+                "ats_code", f"`ix {script.name}` names no input; say of what, as in `ix {script.name} PATH`"
+            )
         return JobDraft(
             handler_name=f"{self._provider(script)}/{self._provider(script)}.script",
             payload_json=json.dumps(_payload(command, script)).encode(),
