@@ -173,6 +173,26 @@ async def test_closing_writes_what_was_submitted_and_refuses_the_rest(path: Path
         await writer.submit(insert(2))
 
 
+async def test_upkeep_that_fails_is_logged_leaves_nothing_and_stops_nobody(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = threading.Event()
+
+    def upkeep(connection: sqlite3.Connection) -> bool:
+        insert(7)(connection)
+        tried.set()
+        return bool(connection.execute("SELECT * FROM nowhere").fetchone())
+
+    writer = Writer(connect(path), "facts", upkeep)
+    await writer.submit(insert(1))
+    assert await asyncio.to_thread(tried.wait, 20)
+    await writer.submit(insert(2))
+    writer.close()
+
+    assert facts(path) == [1, 2]
+    assert "facts could not be kept in order: no such table: nowhere" in caplog.text
+
+
 async def test_readers_see_what_was_committed_and_write_nothing(path: Path) -> None:
     writer = Writer(connect(path), "facts")
     readers = Readers(path, "facts")

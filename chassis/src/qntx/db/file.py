@@ -12,14 +12,17 @@ from typing import Self, TypeVar
 from qntx.db.migrations import migrate
 from qntx.db.readers import READERS, Readers
 from qntx.db.sqlite import LOG_PAGES, Synchronous, connect
-from qntx.db.writer import Writer
+from qntx.db.writer import Upkeep, Writer
 from qntx.errors import Unavailable
 
 T = TypeVar("T")
 
 
 class File:
-    """An async context manager; closing twice is the same as once. `name` is of what is in it."""
+    """An async context manager; closing twice is the same as once. `name` is of what is in it.
+
+    `upkeep` is done in the thread that writes, when something was written and then nobody has asked it for a while.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class File:
         readers: int = READERS,
         synchronous: Synchronous = "FULL",
         log_pages: int = LOG_PAGES,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._path = path
         self._schema = schema
@@ -37,11 +41,13 @@ class File:
         self._reader_count = readers
         self._synchronous = synchronous
         self._log_pages = log_pages
+        self._upkeep = upkeep
         self._open: tuple[Writer, Readers] | None = None
 
     async def __aenter__(self) -> Self:
         connection = await asyncio.to_thread(self._connect)
-        self._open = Writer(connection, self._name), Readers(self._path, self._name, self._reader_count)
+        writer = Writer(connection, self._name, self._upkeep)
+        self._open = writer, Readers(self._path, self._name, self._reader_count)
         return self
 
     async def __aexit__(

@@ -2,6 +2,9 @@
 
 A durable commit costs a millisecond or so of disk, whatever is in it. So whatever has been asked for while the last
 one ran goes into the next one together; each caller hears back only after the commit that holds its work.
+
+When nobody has asked for anything for a while, there is time for upkeep: a short step at a time, so that whoever comes
+next waits for no more than one, and none at all once there is nothing left to do.
 """
 
 from __future__ import annotations
@@ -18,6 +21,12 @@ from qntx.errors import Unavailable
 GROUP_MAX = 1024
 """Pieces of work in one commit."""
 
+REST_SECONDS = 1.0
+"""Nobody has asked for anything since the last commit: time for upkeep."""
+
+BREATH_SECONDS = 0.01
+"""Between two steps of it: the disk and the processors are for others too."""
+
 Job = TypeVar("Job")
 
 
@@ -33,11 +42,24 @@ class Work(Generic[Job]):
 
 
 class Group(Generic[Job]):
-    """Calls `commit` with what waits, and `end` when it was closed and nothing does any more, in its own thread."""
+    """Calls `commit` with what waits, and `end` when it was closed and nothing does any more, in its own thread.
 
-    def __init__(self, commit: Callable[[list[Work[Job]]], None], end: Callable[[], None], name: str) -> None:
+    `upkeep` does one short step, and says whether it found anything to do: then there may be more.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[list[Work[Job]]], None],
+        end: Callable[[], None],
+        name: str,
+        *,
+        upkeep: Callable[[], bool] | None = None,
+        rest_seconds: float = REST_SECONDS,
+    ) -> None:
         self._commit = commit
         self._end = end
+        self._upkeep = upkeep
+        self._rest_seconds = rest_seconds
         self._queue: queue.SimpleQueue[Work[Job] | None] = queue.SimpleQueue()
         self.closed = False
         self._thread = threading.Thread(target=self._run, name=f"{name}-writer", daemon=True)
@@ -61,11 +83,15 @@ class Group(Generic[Job]):
 
     def _run(self) -> None:
         more = True
+        patience: float | None = None
         while more:
-            group, more = self._gather()
+            group, more = self._gather(patience)
             if group:
                 self._do(group)
                 _answer(group)
+                patience = self._rest_seconds if self._upkeep else None
+            elif more:
+                patience = BREATH_SECONDS if self._upkeep and self._upkeep() else None
         self._end()
 
     def _do(self, group: list[Work[Job]]) -> None:
@@ -76,12 +102,12 @@ class Group(Generic[Job]):
             for work in group:
                 work.error = work.error or error
 
-    def _gather(self) -> tuple[list[Work[Job]], bool]:
-        """Everything that waits, at least one. False: there is nothing after it."""
+    def _gather(self, patience: float | None) -> tuple[list[Work[Job]], bool]:
+        """Everything that waits; nothing, if nothing comes within so many seconds. False: there is nothing after it."""
         group: list[Work[Job]] = []
         while len(group) < GROUP_MAX:
             try:
-                work = self._queue.get(block=not group)
+                work = self._queue.get(block=not group, timeout=patience)
             except queue.Empty:
                 break
             if work is None:

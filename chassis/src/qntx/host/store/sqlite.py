@@ -18,7 +18,7 @@ from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
 from qntx.host.store.paging import paged
 from qntx.host.store.rows import COLUMNS, COUNT_BITS, attestation_of, row_of
-from qntx.host.store.sqlite_tables import INSERT_ROW, SCHEMA, index_terms, insert_rows, numbered, question
+from qntx.host.store.sqlite_tables import INSERT_ROW, SCHEMA, index_terms, insert_rows, merge_terms, numbered, question
 from qntx.model.attestation import Attestation, Draft, Filter
 from qntx.model.identity import RANDOM_BYTES
 
@@ -49,7 +49,9 @@ class SQLiteStore:
         synchronous: Synchronous = "FULL",
         now_ms: Callable[[], int] = _now_ms,
     ) -> None:
-        self._file = File(path, SCHEMA, "attestations", synchronous=synchronous, log_pages=LOG_PAGES)
+        self._file = File(
+            path, SCHEMA, "attestations", synchronous=synchronous, log_pages=LOG_PAGES, upkeep=merge_terms
+        )
         self._numbers = _Numbers(now_ms)
         self._signer = signer
         self._latest = 0

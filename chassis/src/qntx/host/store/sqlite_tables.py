@@ -43,7 +43,16 @@ SCHEMA = (
             (token, content = '', detail = none, columnsize = 0, tokenize = 'ascii')
         """,
     ),
+    (
+        # A row that has two terms is sought in the longer list of rows page by page, and a page is read from its start.
+        "INSERT INTO term (term, rank) VALUES ('pgsz', 1000)",
+        # What `merge_terms` merges.
+        "INSERT INTO term (term, rank) VALUES ('usermerge', 2)",
+    ),
 )
+
+MERGED_PAGES = 200
+"""Of the index, in one step: a few milliseconds."""
 
 INSERT_ROW = f"INSERT OR IGNORE INTO attestation ({COLUMNS}, position) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _FIELDS = tuple(zip("spca", FIELDS, strict=True))
@@ -106,6 +115,17 @@ def index_terms(connection: sqlite3.Connection, rows: Iterable[Numbered]) -> Non
         "INSERT INTO term (rowid, token) VALUES (?, ?)",
         ((number, " ".join(_tokens(attestation))) for number, attestation in rows),
     )
+
+
+def merge_terms(connection: sqlite3.Connection) -> bool:
+    """One step of merging what single inserts have left in pieces, for every question looks into each of them.
+
+    Pieces of a size are merged in pairs, so that a row is merged again only when there are twice as many. False where
+    there was nothing to merge; SQLite counts the statement itself as one change.
+    """
+    before = connection.total_changes
+    connection.execute("INSERT INTO term (term, rank) VALUES ('merge', ?)", (MERGED_PAGES,))
+    return connection.total_changes - before > 1
 
 
 def _tokens(attestation: Attestation) -> set[str]:
