@@ -79,7 +79,7 @@ def _fill_pulse(path: Path) -> None:
     )
     for state in JOBS:
         row = job | {"id": f"JB-{state}", "state": state, "generation": 3, "payload_json": b"{}", "result_json": b"1"}
-        row |= {"grants_json": "{}", "progress_total": None}
+        row |= {"grants_json": "{}", "progress_total": None, "principal": "ada"}
         _insert(connection, "job", row | {"delivered": 3})
     line = {"job_id": "JB-completed", "timestamp_ms": 1, "level": "info", "stage": "", "metadata_json": "{}"}
     for number in range(3):
@@ -140,8 +140,12 @@ async def test_all_of_a_home_is_in_the_database_as_it_was(
         jobs = await database.read(
             lambda connection: connection.execute("SELECT state, generation, delivered FROM qntx.job").fetchall()
         )
+        asked = await database.read(
+            lambda connection: connection.execute("SELECT DISTINCT principal FROM qntx.job").fetchall()
+        )
     # What ran when the host was killed is queued for its next run; what is queued goes to the new queue.
     assert jobs == [("queued", 3, 0), ("queued", 4, 0), ("paused", 3, 0), ("completed", 3, 3)]
+    assert asked == [("ada",)]
 
 
 async def test_the_audit_trail_goes_on_where_the_file_ended(home: Home, postgres_url: str) -> None:

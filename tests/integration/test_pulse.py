@@ -14,14 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from qntx.db import migrations, postgres_migrations
 from qntx.db.postgres_database import Database
+from qntx.db.sqlite import connect
 from qntx.errors import InvalidRequest, NotFound, Unavailable
+from qntx.host.pulse import postgres_tables, tables
 from qntx.host.pulse.api import JobFilter, Report, Stage
-from qntx.host.pulse.backend import Backend
-from qntx.host.pulse.postgres import PostgresBackend
+from qntx.host.pulse.backend import Backend, Rows
+from qntx.host.pulse.postgres import NAME, PostgresBackend, PostgresRows
 from qntx.host.pulse.pulse import Pulse
 from qntx.host.pulse.sessions import HostSession
-from qntx.host.pulse.sqlite import SQLiteBackend
+from qntx.host.pulse.sqlite import SQLiteBackend, SQLiteRows
 from qntx.model.job import ENDED, Job, JobDraft, JobOutcome, JobState, LogLine, Retry
 from qntx.model.schedule import ScheduleDraft, ScheduleState
 
@@ -302,7 +305,7 @@ import asyncio, sys
 from pathlib import Path
 from functools import partial
 from qntx.host.pulse.pulse import Pulse
-from qntx.host.pulse.sqlite import SQLiteBackend
+from qntx.host.pulse.sqlite import SQLiteBackend, SQLiteRows
 from qntx.model.job import JobOutcome
 
 class Slow:
@@ -452,3 +455,70 @@ async def test_a_tick_while_the_last_job_is_still_at_it_does_not_move_the_time_i
 
     assert again.id == first.id
     assert (await pulse.schedules.get(schedule.id)).last_run_at_ms == looked_back_to
+
+
+async def test_who_asked_for_a_job_is_told_at_each_of_its_runs(pulse: Pulse, handlers: Handlers) -> None:
+    asked: list[tuple[int, str]] = []
+
+    async def note(job: Job, report: Report) -> JobOutcome:
+        asked.append((job.attempts, job.principal))
+        return JobOutcome(job.attempts > 2)
+
+    handlers.bodies["note"] = note
+    job = await pulse.jobs.enqueue(JobDraft("python/note", retry=Retry(1, 0.01), principal="ada"))
+    assert (await until(pulse, job.id)).state is JobState.FAILED
+    await pulse.jobs.retry(job.id)
+    await until(pulse, job.id, JobState.COMPLETED)
+
+    assert asked == [(1, "ada"), (2, "ada"), (3, "ada")]
+
+
+async def test_the_jobs_of_a_schedule_are_asked_for_by_who_made_it(pulse: Pulse) -> None:
+    made = await pulse.schedules.create(ScheduleDraft("python/echo", 3600, first_run_at_once=False, principal="ada"))
+
+    changed = await pulse.schedules.set_state(made.id, ScheduleState.PAUSED)
+    job = await pulse.schedules.trigger(made.id)
+
+    assert (changed.principal, job.principal) == ("ada", "ada")
+
+
+def keep_as_before_principals(rows: Rows) -> None:
+    """A job and a schedule, as the version before kept them; both are due."""
+    columns = tables.JOB_COLUMNS.removesuffix(", principal")
+    numbers = (0, 60.0, 0, 1.0, "", 1, 1, 0, 0, 0, 1, 0.0, None, "", b"null", "", "", 0.0, 0.0, "")
+    grants = '{"network": false, "subprocess": false, "readable_paths": []}'
+    job = ("JB-OLD", "python/echo", b"7", "a", "queued", *numbers, grants)
+    rows.execute(f"INSERT INTO {rows.schema}job ({columns}) VALUES ({', '.join('?' * len(job))})", job)
+    columns = tables.SCHEDULE_COLUMNS.removesuffix(", principal")
+    schedule = ("AS-OLD", "python/echo", 3600.0, "", b"8", "", "", "{}", "", "active", 1, 1, 1, 0, "")
+    rows.execute(f"INSERT INTO {rows.schema}schedule ({columns}) VALUES ({', '.join('?' * len(schedule))})", schedule)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_jobs_and_schedules_that_an_older_version_kept_still_run(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, handlers: Handlers
+) -> None:
+    async def check(backend: Callable[[str], Backend]) -> None:
+        async with Pulse(backend, handlers) as pulse:
+
+            async def fired() -> bool:
+                return bool((await pulse.schedules.get("AS-OLD")).last_job_id)
+
+            assert (await until(pulse, "JB-OLD")).result_json == b"7"
+            await comes_true(fired)
+            ended = await until(pulse, (await pulse.schedules.get("AS-OLD")).last_job_id)
+            assert (ended.result_json, ended.principal) == (b"8", "")
+
+    if kind == "sqlite":
+        connection = connect(tmp_path / "jobs.db")
+        migrations.migrate(connection, tables.MIGRATIONS[:1])
+        keep_as_before_principals(SQLiteRows(connection))
+        connection.close()
+        await check(partial(SQLiteBackend, tmp_path))
+        return
+    async with Database(request.getfixturevalue("postgres_url")) as database:
+        await database.read(
+            lambda connection: postgres_migrations.migrate(connection, NAME, postgres_tables.MIGRATIONS[:1])
+        )
+        await database.write(lambda connection: keep_as_before_principals(PostgresRows(connection)))
+        await check(partial(shared, database))

@@ -15,9 +15,10 @@ from qntx.host.pulse.api import Report
 from qntx.host.pulse.pulse import Pulse
 from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import jobs, schedules
-from qntx.model.job import Job, JobOutcome
+from qntx.model.job import Job, JobDraft, JobOutcome
 from qntx.model.schedule import ScheduleDraft
 from qntx.protocol import queue_pb2, schedule_pb2
+from qntx.wire import caller
 from qntx.wire.services import SERVER_OPTIONS, Stub
 
 TOKEN = "the token"
@@ -175,3 +176,26 @@ async def test_a_schedule_is_paused_resumed_and_deleted(ticker: Any) -> None:
     assert (await ticker.DeleteSchedule(schedule_pb2.DeleteScheduleRequest(**named))).success
     gone = await ticker.GetSchedule(schedule_pb2.GetScheduleRequest(**named))
     assert (gone.success, gone.error) == (False, f"no schedule {made!r}")
+
+
+async def test_a_job_and_a_schedule_are_asked_for_by_whom_the_plugin_names(
+    queue: Any, ticker: Any, pulse: Pulse
+) -> None:
+    named = {"metadata": caller.by("Адa")}
+    job_id = (await queue.Enqueue(enqueue(), **named)).job_id
+    nobodys = (await queue.Enqueue(enqueue())).job_id
+    schedule_id = (await ticker.CreateSchedule(create(), **named)).schedule_id
+
+    assert (await pulse.jobs.get(job_id)).principal == "Адa"
+    assert (await pulse.jobs.get(nobodys)).principal == ""
+    assert (await pulse.schedules.get(schedule_id)).principal == "Адa"
+
+
+async def test_the_child_of_a_job_is_its_principals_where_the_plugin_names_nobody(queue: Any, pulse: Pulse) -> None:
+    parent = await pulse.jobs.enqueue(JobDraft("bio/bio.count", principal="ada"))
+
+    child = (await queue.Enqueue(enqueue(parent_job_id=parent.id))).job_id
+    orphan = (await queue.Enqueue(enqueue(parent_job_id="JB-FORGOTTEN"))).job_id
+
+    assert (await pulse.jobs.get(child)).principal == "ada"
+    assert (await pulse.jobs.get(orphan)).principal == ""

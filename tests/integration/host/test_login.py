@@ -235,6 +235,55 @@ def test_who_asked_is_in_the_record_of_the_run(guarded: Guarded) -> None:
     assert capsule["trigger"]["user_id"] == "laptop-run"
 
 
+IN_ANOTHERS_NAME = """
+from qntx.script.calls import ask
+try:
+    ask("enqueue", handler="script", payload={"content": "2"}, source="", principal="laptop-admin")
+except Exception as refusal:
+    refused = str(refusal)
+child = enqueue("script", {"content": "3"})
+_result = [child, schedule("script", every=3600, payload={"content": "4"}), refused]
+"""
+
+
+def test_who_asked_for_a_job_is_in_its_record_and_in_those_of_all_that_it_sets_going(guarded: Guarded) -> None:
+    with guarded.client(guarded.tokens["run"]) as client, guarded.client(guarded.tokens["admin"]) as other:
+
+        def ended(job_id: str) -> Any:
+            job = guarded.running.until(
+                lambda: (found := client.get(f"/api/pulse/jobs/{job_id}").json())["completed_at"] and found
+            )
+            return job["result"], job["principal"]
+
+        def recorded(job_id: str) -> Any:
+            def found() -> list[Any]:
+                listed = client.get("/api/v1/capsules/", params={"limit": 100}).json()["capsules"]
+                return [one for one in listed if one["trigger"]["correlation_id"] == f"{job_id}.1"]
+
+            return guarded.running.until(found)[0]["trigger"]["user_id"]
+
+        body = {"handler_name": "python/python.script", "payload": {"content": IN_ANOTHERS_NAME}}
+        parent = client.post("/api/pulse/jobs", json=body).json()["id"]
+        (child, schedule_id, refused), _ = ended(parent)
+        fired = other.post(f"/api/pulse/schedules/{schedule_id}/trigger").json()["id"]
+
+        assert "principal" in refused
+        assert client.get(f"/api/pulse/schedules/{schedule_id}").json()["principal"] == "laptop-run"
+        for job_id in (parent, child, fired):
+            assert ended(job_id)[1] == recorded(job_id) == "laptop-run"
+        assert other.delete(f"/api/pulse/schedules/{schedule_id}").status_code == 204
+
+
+def test_who_asked_a_plugins_own_route_is_in_the_record_too(guarded: Guarded, tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("_result = 1")
+    with guarded.client(guarded.tokens["run"]) as client:
+        answer = client.post("/api/python/execute-file", json={"path": str(tmp_path / "one.py")}).json()
+        record = f"/api/v1/capsules/{answer['capsule_id']}"
+        capsule = guarded.running.until(lambda: (found := client.get(record)).status_code == 200 and found.json())
+
+    assert capsule["trigger"]["user_id"] == "laptop-run"
+
+
 def test_a_session_is_its_principals_alone(guarded: Guarded) -> None:
     def said(word: str, code: str) -> Any:
         with guarded.client(guarded.tokens[word]) as client:

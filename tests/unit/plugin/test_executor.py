@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.unit.plugin.engines import ScriptedEngine
@@ -15,9 +16,10 @@ from qntx.model.identity import is_asid
 from qntx.model.variant import parse
 from qntx.plugin import runs
 from qntx.plugin.audit import Audit, Place
-from qntx.plugin.executor import Executor
+from qntx.plugin.executor import Executor, calling_host, calling_principal
 from qntx.plugin.metrics import Metrics
 from qntx.plugin.runs import Runs
+from qntx.wire.caller import host_name
 
 BIO = parse("bio", "", "plugin.toml")
 
@@ -45,6 +47,28 @@ def _asked(code: str = "1", run_id: str = "PX-1") -> Execution:
 async def test_before_it_is_configured_a_run_is_refused_as_worth_trying_again(executor):
     with pytest.raises(PluginUnavailable, match="not configured yet"):
         await executor.run(_asked())
+
+
+@pytest.mark.parametrize(
+    ("said_by", "who", "asked"),
+    [
+        ("the host", "ada", "ada"),
+        ("another", "ada", ""),
+        ("", "ada", ""),
+        ("the host", "", ""),
+    ],
+)
+async def test_whom_a_call_is_for_counts_where_a_host_that_is_known_says_so(executor, engines, said_by, who, asked):
+    executor.configure(Settings("bio"))
+    executor.connect(Endpoints(token="7f" * 32))
+    executor.connect(Endpoints())
+    calling_host.set(host_name("7f" * 32) if said_by == "the host" else said_by)
+    calling_principal.set(who)
+
+    await executor.run(_asked())
+    await executor.run(replace(_asked(), principal="eve"))
+
+    assert [run.principal for run in engines[0].runs] == [asked, "eve"]
 
 
 async def test_a_run_is_counted_by_how_it_ended(executor):

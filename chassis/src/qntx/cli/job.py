@@ -13,7 +13,7 @@ from qntx.cli.printing import printable
 
 SHOWN = 80
 """Characters of a cell; ids are shown in full."""
-COLUMNS = ("id", "status", "handler", "source", "progress", "created", "note")
+COLUMNS = ("id", "status", "handler", "source", "by", "progress", "created", "note")
 STATES = ("queued", "running", "paused", "completed", "failed", "cancelled")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -91,7 +91,7 @@ def print_jobs(jobs: list[dict[str, Any]]) -> None:
     for job in jobs:
         note = job["error"].strip().rpartition("\n")[2] or job["waiting_for"]
         created = job["created_at"][:19].replace("T", " ")
-        told = (job["handler_name"], job["source"], progress_of(job), created, note)
+        told = (job["handler_name"], job["source"], job["principal"], progress_of(job), created, note)
         rows.append((job["id"], job["status"], *(cell[:SHOWN] for cell in told)))
     if rows:
         tables.show(COLUMNS, rows)

@@ -11,7 +11,7 @@ import click
 from qntx.cli import client, tables
 from qntx.errors import Refused
 
-COLUMNS = ("id", "state", "every", "next", "last", "of", "what")
+COLUMNS = ("id", "state", "every", "next", "last", "of", "by", "what")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -38,6 +38,7 @@ def list_schedules(as_json: bool) -> None:
             one["next_run_at"][:19].replace("T", " "),
             one["last_run_at"][:19].replace("T", " "),
             one["declared_by"],
+            one["principal"],
             one["ats_code"] or one["handler_name"],
         )
         for one in found["jobs"]

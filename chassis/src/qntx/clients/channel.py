@@ -18,6 +18,7 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 
 from qntx.errors import ChassisError, HostUnavailable, NotFound, Refused
+from qntx.wire import caller
 from qntx.wire.services import MESSAGE_OPTIONS, Stub
 
 TIMEOUT_SECONDS = 10.0
@@ -57,12 +58,15 @@ class Service:
     def __bool__(self) -> bool:
         return bool(self.address)
 
-    async def call(self, service: ServiceDescriptor, method: str, request: Any) -> Any:
-        """The answer, where it says success; its `error` is raised where not. NotFound: there is no such method."""
+    async def call(self, service: ServiceDescriptor, method: str, request: Any, *, principal: str = "") -> Any:
+        """The answer, where it says success; its `error` is raised where not. NotFound: there is no such method.
+
+        `principal` is whom the call is made for.
+        """
         request.auth_token = self._token
         stub = await self._reached(service)
         try:
-            answer = await getattr(stub, method)(request, timeout=self._timeout_seconds)
+            answer = await getattr(stub, method)(request, timeout=self._timeout_seconds, metadata=caller.by(principal))
         except grpc.aio.AioRpcError as lost:
             raise self._explained(lost) from lost
         if "success" in answer.DESCRIPTOR.fields_by_name and not answer.success:

@@ -21,8 +21,13 @@ class JobClient:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def enqueue(self, handler: str, payload: Any, *, source: str = "", parent_job_id: str = "") -> str:
-        """Queue a job for `plugin/handler`; its id. The queue keeps the row as it is sent, so all of it is set here."""
+    async def enqueue(
+        self, handler: str, payload: Any, *, source: str = "", parent_job_id: str = "", principal: str = ""
+    ) -> str:
+        """Queue a job for `plugin/handler`; its id. The queue keeps the row as it is sent, so all of it is set here.
+
+        `principal` is who asks, as the host that is asked named them.
+        """
         if not self._service:
             raise HostUnavailable("Queue client not available")
         job = queue_pb2.Job(
@@ -35,7 +40,8 @@ class JobClient:
             parent_job_id=parent_job_id,
             created_at=int(time.time()),
         )
-        answer = await self._service.call(_QUEUE, "Enqueue", queue_pb2.EnqueueRequest(job=job))
+        request = queue_pb2.EnqueueRequest(job=job)
+        answer = await self._service.call(_QUEUE, "Enqueue", request, principal=principal)
         return str(answer.job_id or job.id)
 
     async def aclose(self) -> None:

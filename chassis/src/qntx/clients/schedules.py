@@ -21,9 +21,15 @@ class ScheduleClient:
         self._service = service
 
     async def create(
-        self, handler: str, every_seconds: int, payload: Any = None, metadata: Mapping[str, str] | None = None
+        self,
+        handler: str,
+        every_seconds: int,
+        payload: Any = None,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        principal: str = "",
     ) -> str:
-        """Fire `plugin/handler` every so often; the schedule's id."""
+        """Fire `plugin/handler` every so often; the schedule's id. `principal` is who asks, and whose its jobs are."""
         if not 0 < every_seconds <= _INTERVAL_SECONDS_MAX:
             raise InvalidRequest("every", f"{every_seconds} is not between 1 and {_INTERVAL_SECONDS_MAX} seconds")
         request = schedule_pb2.CreateScheduleRequest(
@@ -32,7 +38,7 @@ class ScheduleClient:
             payload=b"" if payload is None else json.dumps(payload, ensure_ascii=False).encode(),
             metadata=metadata or {},
         )
-        answer = await self._call("schedule", "CreateSchedule", request)
+        answer = await self._call("schedule", "CreateSchedule", request, principal=principal)
         return str(answer.schedule_id)
 
     async def pause(self, schedule_id: str) -> None:
@@ -55,7 +61,7 @@ class ScheduleClient:
     async def aclose(self) -> None:
         await self._service.aclose()
 
-    async def _call(self, wanted: str, method: str, request: Any) -> Any:
+    async def _call(self, wanted: str, method: str, request: Any, *, principal: str = "") -> Any:
         if not self._service:
             raise HostUnavailable(f"Schedule client not available (cannot {wanted})")
-        return await self._service.call(_SCHEDULES, method, request)
+        return await self._service.call(_SCHEDULES, method, request, principal=principal)

@@ -167,7 +167,8 @@ class Executor:
         upstream = b"" if script.upstream is None else json.dumps(script.upstream).encode()
         code = f"_result = (\n{script.code}\n)" if script.mode is Mode.EVALUATE else script.code
         request = python_pb2.PythonExecuteRequest(code=code, glyph_id=script.glyph_id, upstream_attestation=upstream)
-        return await self._answer(script, client.name, _recorded(await client.execute(request, script.timeout_seconds)))
+        answer = await client.execute(request, script.timeout_seconds, script.principal)
+        return await self._answer(script, client.name, _recorded(answer))
 
     async def _answer(self, script: Script, provider: str, result: Result) -> Answer:
         owners = await self._owners(result.missing_module, provider)

@@ -82,6 +82,8 @@ class JobDraft:
     grants: Grants = field(default_factory=Grants)
     id: str = ""
     """Chosen by the caller, so that asking twice makes one job. Empty: Pulse makes one."""
+    principal: str = ""
+    """Who asks: the name of their token. Turns and records go by it; retries and children have it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Job:
     cost_actual: float = 0.0
     plugin_version: str = ""
     grants: Grants = field(default_factory=Grants)
+    principal: str = ""
+    """Who asked. Empty where nobody had to say who they are."""
 
     @property
     def active(self) -> bool:

@@ -27,6 +27,8 @@ class ScheduleDraft:
     """The plugin whose declaration made it; empty for those made while running."""
     state: ScheduleState = ScheduleState.ACTIVE
     first_run_at_once: bool = True
+    principal: str = ""
+    """Who makes it: its jobs are theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,4 @@ class Schedule:
     updated_at_ms: int
     last_run_at_ms: int = 0
     last_job_id: str = ""
+    principal: str = ""

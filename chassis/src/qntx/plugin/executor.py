@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from qntx.clients.host import Endpoints, HostClients
@@ -35,6 +36,8 @@ HOSTS_KEPT = 8
 
 calling_host: ContextVar[str] = ContextVar("calling_host", default="")
 """The host whose call is being answered, where it says so."""
+calling_principal: ContextVar[str] = ContextVar("calling_principal", default="")
+"""Whom that host says it calls for, where its message has no place for that."""
 
 _log = logging.getLogger("qntx.plugin")
 
@@ -112,7 +115,7 @@ class Executor:
         if not admitted:
             self.require_open()
         with self._counted():
-            return await self._run(execution, on_event)
+            return await self._run(self._of_principal(execution), on_event)
 
     def require_open(self) -> None:
         """Raise PluginUnavailable where nothing new is taken."""
@@ -190,6 +193,13 @@ class Executor:
     def _home(self, execution: Execution) -> ScriptHome:
         host = self._hosts.get(calling_host.get(), self._host)
         return ScriptHome(host, self.variant, execution)
+
+    def _of_principal(self, execution: Execution) -> Execution:
+        """Anybody can write a name beside a call: it is a host's word only where it comes with that host's own name."""
+        principal = calling_principal.get()
+        if execution.principal or not principal or not calling_host.get() or calling_host.get() not in self._hosts:
+            return execution
+        return replace(execution, principal=principal)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

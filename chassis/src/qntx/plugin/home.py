@@ -32,6 +32,7 @@ class ScriptHome:
         self._host = host
         self._variant = variant
         self._job_id = execution.job_id
+        self._principal = execution.principal
         self._provenance = Provenance(
             source_version=variant.version, handler=execution.handler, glyph_id=execution.glyph_id
         )
@@ -95,7 +96,9 @@ class ScriptHome:
 
     async def _schedule(self, handler: str, every_seconds: int, payload: Any, description: str) -> str:
         metadata = {"plugin": self._variant.name, "description": description}
-        return await self._host.schedules.create(self._registered(handler), every_seconds, payload, metadata)
+        return await self._host.schedules.create(
+            self._registered(handler), every_seconds, payload, metadata, principal=self._principal
+        )
 
     async def _pause_schedule(self, schedule_id: str) -> None:
         await self._host.schedules.pause(schedule_id)
@@ -108,7 +111,9 @@ class ScriptHome:
 
     async def _enqueue(self, handler: str, payload: Any, source: str) -> str:
         registered = self._registered(handler)
-        return await self._host.jobs.enqueue(registered, payload, source=source, parent_job_id=self._job_id)
+        return await self._host.jobs.enqueue(
+            registered, payload, source=source, parent_job_id=self._job_id, principal=self._principal
+        )
 
     async def _publish_as_ingest(
         self, name: str, code: str, language: str, glyph: str, created_by: str, description: str

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from qntx.errors import ChassisError
-from qntx.plugin.executor import calling_host
+from qntx.plugin.executor import calling_host, calling_principal
 from qntx.wire import caller, tracing
 from qntx.wire.status import status_of
 
@@ -40,11 +40,12 @@ class ErrorsToStatus(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # i
 
 
 class CallerNoted(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
-    """Notes which host asks, and in which trace, for as long as its call is answered and for what that sets going."""
+    """Notes which host asks, for whom, and in which trace: while its call is answered, and for what that sets going."""
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Any:
         told = dict(details.invocation_metadata)
         calling_host.set(str(told.get(caller.HOST, "")))
+        calling_principal.set(caller.principal_of(details.invocation_metadata))
         tracing.context.set(str(told.get(tracing.HEADER, "")))
         return await continuation(details)
 

@@ -37,6 +37,8 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),
 )
 
+Metadata = Sequence[tuple[str, str | bytes]]
+
 
 def add_service(server: grpc.aio.Server, service: ServiceDescriptor, servicer: object) -> None:
     """Serve that service with the servicer's methods of the same names; what it lacks answers UNIMPLEMENTED."""
@@ -55,10 +57,8 @@ def add_service(server: grpc.aio.Server, service: ServiceDescriptor, servicer: o
 class Stub:
     """Callables named as the service's methods: `await stub.Metadata(Empty(), timeout=1)`."""
 
-    def __init__(
-        self, channel: grpc.aio.Channel, service: ServiceDescriptor, metadata: Sequence[tuple[str, str]] = ()
-    ) -> None:
-        """Each call carries that metadata, and the span that it is made in."""
+    def __init__(self, channel: grpc.aio.Channel, service: ServiceDescriptor, metadata: Metadata = ()) -> None:
+        """Each call carries that metadata, the span that it is made in, and what `metadata` it is made with."""
         self._metadata = tuple(metadata)
         self._methods = {method.name: _callable(channel, service, method) for method in service.methods}
 
@@ -69,7 +69,7 @@ class Stub:
             raise AttributeError(name) from None
         within = tracing.context.get()
         metadata = (*self._metadata, (tracing.HEADER, within)) if within else self._metadata
-        return partial(call, metadata=metadata) if metadata else call
+        return partial(_saying, call, metadata)
 
     def __dir__(self) -> Iterator[str]:
         return iter(self._methods)
@@ -90,6 +90,10 @@ def _callable(channel: grpc.aio.Channel, service: ServiceDescriptor, method: Met
     request: Callable[[Message], bytes] = GetMessageClass(method.input_type).SerializeToString
     response: Callable[[bytes], Message] = GetMessageClass(method.output_type).FromString
     return make(f"/{service.full_name}/{method.name}", request_serializer=request, response_deserializer=response)
+
+
+def _saying(call: Any, own: Metadata, request: Any, *, metadata: Metadata = (), **how: Any) -> Any:
+    return call(request, metadata=(*own, *metadata) or None, **how)
 
 
 def _by_direction(

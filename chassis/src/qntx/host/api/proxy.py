@@ -30,7 +30,7 @@ def router(registry: Registry) -> APIRouter:
     @routes.api_route("/api/{plugin}/{path:path}", methods=METHODS)
     async def proxy(plugin: str, request: Request, path: str = "") -> Response:
         client = registry.get(plugin).reached()
-        return _response(plugin, await client.handle_http(await _request(request, path)))
+        return _response(plugin, await client.handle_http(await _request(request, path), caller_of(request).name))
 
     return routes
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from qntx.errors import InvalidRequest
+from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.ix.router import Router
 from qntx.host.pulse.api import JobFilter, Jobs, Schedules, Stage
@@ -49,6 +51,7 @@ class JobRecord(BaseModel):
     priority: int
     attempts: int
     parent_id: str
+    principal: str = Field(description="Who asked: the name of their token. Empty where none was demanded.")
     progress: dict[str, Any]
     result: Any
     error: str
@@ -118,6 +121,7 @@ def job_record(job: Job, *, payload: bool = True) -> dict[str, Any]:
         "priority": job.priority,
         "attempts": job.attempts,
         "parent_id": job.parent_id,
+        "principal": job.principal,
         "progress": {"current": job.progress_current, "total": job.progress_total, "message": job.progress_message},
         "result": _value(job.result_json),
         "error": job.error,
@@ -150,7 +154,7 @@ def jobs_router(jobs: Jobs) -> APIRouter:
         return _listed(await jobs.find(wanted, limit=limit, offset=offset))
 
     @routes.post("", status_code=201, response_model=JobRecord)
-    async def enqueue(body: JobBody) -> dict[str, Any]:
+    async def enqueue(body: JobBody, request: Request) -> dict[str, Any]:
         """Queue a job."""
         draft = JobDraft(
             body.handler_name,
@@ -161,6 +165,7 @@ def jobs_router(jobs: Jobs) -> APIRouter:
             timeout_seconds=body.timeout_seconds,
             retry=Retry(body.retries, body.retry_delay_seconds),
             parent_id=body.parent_id,
+            principal=caller_of(request).name,
         )
         return job_record(await jobs.enqueue(draft, once_per_source=body.once_per_source))
 
@@ -213,13 +218,13 @@ def schedules_router(schedules: Schedules, jobs: Jobs, ix: Router) -> APIRouter:
         return {"jobs": [schedule_record(schedule) for schedule in found], "count": len(found)}
 
     @routes.post("", status_code=201)
-    async def create(body: ScheduleBody) -> dict[str, Any]:
+    async def create(body: ScheduleBody, request: Request) -> dict[str, Any]:
         """Run an `ix` line or a handler every so often; with `force` and no interval, once and now."""
         if not body.ats_code and not body.handler_name:
             raise InvalidRequest("handler_name", "ats_code or handler_name is required")
         if body.interval_seconds < 0:
             raise InvalidRequest("interval_seconds", "interval_seconds cannot be negative")
-        draft = await _resolved(body, ix)
+        draft = replace(await _resolved(body, ix), principal=caller_of(request).name)
         if body.interval_seconds == 0 and not body.cron:
             return await _once(body, draft, jobs)
         schedule = await schedules.create(
@@ -231,6 +236,7 @@ def schedules_router(schedules: Schedules, jobs: Jobs, ix: Router) -> APIRouter:
                 ats_code=body.ats_code,
                 source=draft.source,
                 metadata_json=json.dumps(body.metadata | _from_doc(body)),
+                principal=draft.principal,
             )
         )
         return schedule_record(schedule)
@@ -273,6 +279,7 @@ def schedule_record(schedule: Schedule) -> dict[str, Any]:
         "last_execution_id": schedule.last_job_id,
         "state": schedule.state.value,
         "declared_by": schedule.declared_by,
+        "principal": schedule.principal,
         "created_from_doc": metadata.get("created_from_doc", ""),
         "metadata": metadata,
         "created_at": rfc3339(schedule.created_at_ms),

@@ -6,10 +6,11 @@ import statistics as st
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from qntx.errors import InvalidRequest
+from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.api.pulse import JobRecord, job_record
 from qntx.host.ix.parser import parse_line, parse_words
@@ -134,10 +135,11 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs, key: NodeKey) -> APIRouter:
         await scripts.withdraw(name)
 
     @routes.post("/api/ix", status_code=202, response_model=JobRecord)
-    async def ingest(body: IxBody) -> dict[str, Any]:
+    async def ingest(body: IxBody, request: Request) -> dict[str, Any]:
         """Queue one ingestion; while one of the same input is active, that one is answered."""
-        draft = replace(await ix.resolve(_command(body), body.version), retry=Retry(body.retries))
-        return job_record(await jobs.enqueue(draft, once_per_source=True))
+        draft = await ix.resolve(_command(body), body.version)
+        asked = replace(draft, retry=Retry(body.retries), principal=caller_of(request).name)
+        return job_record(await jobs.enqueue(asked, once_per_source=True))
 
     _add_sharing(routes, scripts, key)
     return routes

@@ -19,6 +19,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from qntx.errors import ChassisError
+from qntx.host.api.access import caller_of
 from qntx.host.api.errors import fault
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.protocol.domain_pb2 import WebSocketMessage
@@ -56,7 +57,8 @@ def router(registry: Registry, ping_seconds: float = PING_SECONDS) -> APIRouter:
         offered = websocket.scope.get("subprotocols", [])
         await websocket.accept(PROTOCOL if PROTOCOL in offered else None)
         sent: asyncio.Queue[WebSocketMessage | None] = asyncio.Queue(WAITING_MAX)
-        answers = client.websocket(_taken(sent), list(metadata_of(websocket.query_params.multi_items())))
+        query = list(metadata_of(websocket.query_params.multi_items()))
+        answers = client.websocket(_taken(sent), query, caller_of(websocket).name)
         reading = asyncio.create_task(_read(websocket, sent))
         answering = asyncio.create_task(_answer(websocket, sent, answers))
         pinging = asyncio.create_task(_ping(sent, ping_seconds))

@@ -85,12 +85,12 @@ class BalancedClient(PluginClient):
             raise faults[0]
         return any(answer is True for answer in answers)
 
-    async def handle_http(self, request: domain_pb2.HTTPRequest) -> domain_pb2.HTTPResponse:
+    async def handle_http(self, request: domain_pb2.HTTPRequest, principal: str = "") -> domain_pb2.HTTPResponse:
         """Of one replica; what changes the packages at run time is done by each, and the first fault is the answer."""
         if request.path.partition("?")[0] not in PACKAGE_PATHS:
-            return await super().handle_http(request)
+            return await super().handle_http(request, principal)
         joined = [replica for replica in self._replicas() if replica.joined]
-        answers = await asyncio.gather(*(replica.client.handle_http(request) for replica in joined))
+        answers = await asyncio.gather(*(replica.client.handle_http(request, principal) for replica in joined))
         return next((answer for answer in answers if answer.status_code >= 400), answers[0])
 
     async def _run_once(self, method: Any, request: Request) -> AsyncGenerator[runtime_pb2.RunEvent, None]:

@@ -46,14 +46,16 @@ class PluginClient:
         channel: grpc.aio.Channel | None = None,
         metadata: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`address` is for people where there is a channel. `metadata` goes with each call."""
+        """`address` is for people where there is a channel. `metadata` goes with each call.
+
+        Calls whose message has no place for it are told whom they are made for, the `principal`, beside it.
+        """
         self.name = name
         self.address = address
         self.streams = False
         """Whether it offers PythonRuntime: streamed output, cancel, sessions. Known after `initialize`."""
         self.instance = ""
         """The process that answers, where it gives itself a name. Known after `initialize`."""
-        self._metadata = tuple(metadata)
         self._channel = channel or grpc.aio.insecure_channel(address, options=OPTIONS)
         self._domain = Stub(self._channel, domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"], metadata)
         self._python = Stub(self._channel, python_pb2.DESCRIPTOR.services_by_name["PythonService"], metadata)
@@ -98,8 +100,8 @@ class PluginClient:
                 return []
             raise translated(self.name, error) from error
 
-    async def handle_http(self, request: domain_pb2.HTTPRequest) -> domain_pb2.HTTPResponse:
-        call: Awaitable[domain_pb2.HTTPResponse] = self._domain.HandleHTTP(request)
+    async def handle_http(self, request: domain_pb2.HTTPRequest, principal: str = "") -> domain_pb2.HTTPResponse:
+        call: Awaitable[domain_pb2.HTTPResponse] = self._domain.HandleHTTP(request, metadata=caller.by(principal))
         return await self._call(call)
 
     async def capabilities(self) -> runtime_pb2.CapabilitiesResponse | None:
@@ -114,16 +116,17 @@ class PluginClient:
             raise translated(self.name, error) from error
 
     def websocket(
-        self, sent: AsyncIterator[domain_pb2.WebSocketMessage], query: Sequence[tuple[str, str]]
+        self, sent: AsyncIterator[domain_pb2.WebSocketMessage], query: Sequence[tuple[str, str]], principal: str = ""
     ) -> AsyncGenerator[domain_pb2.WebSocketMessage, None]:
         """A browser's connection: what it sends, and what it is sent. What its address asked for goes as metadata."""
-        return self._events(self._domain.HandleWebSocket(sent, metadata=(*self._metadata, *query)))
+        return self._events(self._domain.HandleWebSocket(sent, metadata=(*query, *caller.by(principal))))
 
     async def execute(
-        self, request: python_pb2.PythonExecuteRequest, timeout_seconds: float | None
+        self, request: python_pb2.PythonExecuteRequest, timeout_seconds: float | None, principal: str = ""
     ) -> python_pb2.PythonExecuteResponse:
         """Run code the way every python provider can: one call, one answer."""
-        call: Awaitable[python_pb2.PythonExecuteResponse] = self._python.Execute(request, timeout=timeout_seconds)
+        call: Awaitable[python_pb2.PythonExecuteResponse]
+        call = self._python.Execute(request, timeout=timeout_seconds, metadata=caller.by(principal))
         return await self._call(call)
 
     def run(self, request: runtime_pb2.RunRequest) -> AsyncGenerator[runtime_pb2.RunEvent, None]:
@@ -134,9 +137,12 @@ class PluginClient:
         """Run one of its handlers and tell what happens, in the same way."""
         return self._events(self._runtime.RunJob(request))
 
-    async def execute_job(self, request: domain_pb2.ExecuteJobRequest) -> domain_pb2.ExecuteJobResponse:
+    async def execute_job(
+        self, request: domain_pb2.ExecuteJobRequest, principal: str = ""
+    ) -> domain_pb2.ExecuteJobResponse:
         """Run one of its handlers. The plugin keeps the deadline."""
-        call: Awaitable[domain_pb2.ExecuteJobResponse] = self._domain.ExecuteJob(request)
+        call: Awaitable[domain_pb2.ExecuteJobResponse]
+        call = self._domain.ExecuteJob(request, metadata=caller.by(principal))
         return await self._call(call)
 
     async def cancel(self, execution_id: str) -> bool:

@@ -18,6 +18,7 @@ from qntx.host.plugins.discovery import Installed
 from qntx.host.plugins.launcher import STOP_TIMEOUT_SECONDS, Process, launch
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.protocol import domain_pb2
+from qntx.wire import caller
 
 HEALTH_STRIKES = 2
 
@@ -111,7 +112,9 @@ class Supervisor:
 
     async def _connected(self, process: Process) -> PluginClient:
         await process.announced()
-        client = PluginClient(self._plugin.name, f"127.0.0.1:{process.port}")
+        # By this name the plugin knows that what comes with a call, such as who asks, is this host's word.
+        named = ((caller.HOST, caller.host_name(self._request().auth_token)),)
+        client = PluginClient(self._plugin.name, f"127.0.0.1:{process.port}", metadata=named)
         try:
             self._plugin.metadata = await client.metadata(self._section.start_timeout_seconds)
         except BaseException:

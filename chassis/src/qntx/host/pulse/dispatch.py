@@ -67,7 +67,7 @@ class PluginDispatcher:
             payload=job.payload_json,
             timeout_secs=math.ceil(job.timeout_seconds or UNLIMITED_SECONDS),
         )
-        return _named(job, _outcome(await client.execute_job(request)))
+        return _named(job, _outcome(await client.execute_job(request, job.principal)))
 
     async def _watched(self, client: PluginClient, job: Job, handler: str, report: Report) -> JobOutcome:
         request = runtime_pb2.RunJobRequest(
@@ -78,6 +78,7 @@ class PluginDispatcher:
             payload=job.payload_json,
             timeout_seconds=job.timeout_seconds or UNLIMITED_SECONDS,
             limits=_limits(job.grants),
+            principal=job.principal,
         )
         try:
             result = await _watch(client, request, _Lines(report))

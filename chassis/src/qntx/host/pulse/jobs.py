@@ -113,6 +113,7 @@ class JobDesk:
             generation=1,
             cost_estimate=draft.cost_estimate,
             grants=draft.grants,
+            principal=draft.principal,
         )
 
 

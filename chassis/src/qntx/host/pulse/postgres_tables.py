@@ -52,4 +52,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE qntx.job ADD COLUMN principal text NOT NULL DEFAULT ''",
+        "ALTER TABLE qntx.schedule ADD COLUMN principal text NOT NULL DEFAULT ''",
+    ),
 )

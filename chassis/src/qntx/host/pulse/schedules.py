@@ -122,7 +122,8 @@ class ScheduleDesk:
         if draft is None:
             draft = JobDraft(schedule.handler_name, schedule.payload_json, source=schedule.source or schedule.id)
         payload = due.since_last_run(draft.payload_json, schedule.last_run_at_ms)
-        job = await self._jobs.enqueue(replace(draft, payload_json=payload, id=job_id), once_per_source=True)
+        new = replace(draft, payload_json=payload, id=job_id, principal=schedule.principal)
+        job = await self._jobs.enqueue(new, once_per_source=True)
         # A job that is still at it covers the time since it began, so the next one has to look back to there.
         if job.id != schedule.last_job_id:
             await self._change(schedule, {"last_run_at_ms": self._now_ms(), "last_job_id": job.id})
@@ -165,6 +166,7 @@ class ScheduleDesk:
             next_run_at_ms=now_ms if first else following,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
+            principal=draft.principal,
         )
 
 

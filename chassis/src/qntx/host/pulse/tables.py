@@ -54,17 +54,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX schedule_due ON schedule (state, next_run_at_ms)",
     ),
+    (
+        "ALTER TABLE job ADD COLUMN principal TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE schedule ADD COLUMN principal TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 JOB_COLUMNS = (
     "id, handler_name, payload_json, source, state, priority, timeout_seconds, retry_attempts, retry_delay_seconds, "
     "parent_id, created_at_ms, due_at_ms, started_at_ms, ended_at_ms, attempts, generation, progress_current, "
     "progress_total, progress_message, result_json, error, waiting_for, cost_estimate, cost_actual, plugin_version, "
-    "grants_json"
+    "grants_json, principal"
 )
 SCHEDULE_COLUMNS = (
     "id, handler_name, interval_seconds, cron, payload_json, ats_code, source, metadata_json, declared_by, state, "
-    "next_run_at_ms, created_at_ms, updated_at_ms, last_run_at_ms, last_job_id"
+    "next_run_at_ms, created_at_ms, updated_at_ms, last_run_at_ms, last_job_id, principal"
 )
 
 
@@ -74,7 +78,7 @@ def insert_job(rows: Rows, job: Job) -> None:
         *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
         *(job.started_at_ms, job.ended_at_ms, job.attempts, job.generation, job.progress_current, job.progress_total),
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
-        *(job.plugin_version, _grants(job)),
+        *(job.plugin_version, _grants(job), job.principal),
     )
     rows.execute(f"INSERT INTO {rows.schema}job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
 
@@ -182,7 +186,7 @@ def insert_schedule(rows: Rows, schedule: Schedule) -> None:
         *(schedule.id, schedule.handler_name, schedule.interval_seconds, schedule.cron, schedule.payload_json),
         *(schedule.ats_code, schedule.source, schedule.metadata_json, schedule.declared_by, schedule.state.value),
         *(schedule.next_run_at_ms, schedule.created_at_ms, schedule.updated_at_ms, schedule.last_run_at_ms),
-        schedule.last_job_id,
+        *(schedule.last_job_id, schedule.principal),
     )
     rows.execute(f"INSERT INTO {rows.schema}schedule ({SCHEDULE_COLUMNS}) VALUES ({_marks(len(row))})", row)
 

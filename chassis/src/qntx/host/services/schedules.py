@@ -16,6 +16,7 @@ from qntx.host.pulse.api import Schedules
 from qntx.host.services.auth import answered
 from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
 from qntx.protocol import schedule_pb2 as pb
+from qntx.wire.caller import principal_of
 from qntx.wire.services import add_service
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -33,7 +34,8 @@ class ScheduleService:
 
     async def CreateSchedule(self, request: pb.CreateScheduleRequest, context: Context) -> pb.CreateScheduleResponse:
         async def work() -> pb.CreateScheduleResponse:
-            return pb.CreateScheduleResponse(success=True, schedule_id=await self._create(request))
+            principal = principal_of(context.invocation_metadata())
+            return pb.CreateScheduleResponse(success=True, schedule_id=await self._create(request, principal))
 
         return await answered(request.auth_token, self._token, work, pb.CreateScheduleResponse)
 
@@ -53,7 +55,7 @@ class ScheduleService:
 
         return await answered(request.auth_token, self._token, work, pb.GetScheduleResponse)
 
-    async def _create(self, request: pb.CreateScheduleRequest) -> str:
+    async def _create(self, request: pb.CreateScheduleRequest, principal: str) -> str:
         """An active schedule of the same handler is answered instead of a second one, as the core does it."""
         plugin = _declarer(request)
         for kept in await self._schedules.list(states=[ScheduleState.ACTIVE]):
@@ -69,6 +71,7 @@ class ScheduleService:
                 metadata_json=json.dumps(dict(request.metadata), sort_keys=True),
                 declared_by=plugin,
                 first_run_at_once=False,
+                principal=principal,
             )
         )
         return created.id
