@@ -38,6 +38,19 @@ async def test_a_sessions_variables_can_be_seen_and_forgotten(run, pool):
     assert (await run("'x' in globals()", session_id="s", principal="ada")).result_json == b"false"
 
 
+async def test_a_run_whose_session_is_ended_ends_with_it(run, pool):
+    ada = {"session_id": "s", "principal": "ada"}
+    await run("x = 1", **ada)
+    under_way = asyncio.create_task(run("import time; time.sleep(60)", **ada))
+    await asyncio.sleep(0)
+
+    assert pool.end_session("ada", "s")
+
+    result = await asyncio.wait_for(under_way, 20)
+    assert (result.outcome, result.error) == (Outcome.KILLED, "The worker was killed: its session was ended.\n")
+    assert (await run("'x' in globals()", **ada)).result_json == b"false"
+
+
 async def test_an_interrupted_session_keeps_its_variables_and_a_killed_one_starts_anew(run):
     ada = {"session_id": "s", "principal": "ada"}
     await run("x = 1", **ada)

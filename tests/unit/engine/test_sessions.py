@@ -16,11 +16,8 @@ class StandIn:
         self.over = False
         self.hung_up = False
 
-    def kill(self) -> None:
-        self.over = True
-
-    def hang_up(self) -> None:
-        self.hung_up = True
+    def hang_up(self, why: str = "") -> None:
+        self.over = self.hung_up = True
 
 
 class Clock:

@@ -63,15 +63,14 @@ class Sessions:
                 session.runs += 1
                 session.used_at, session.used_at_ms = self._now(), _now_ms()
                 session.worker.listener = None
-                if session.worker.over:
+                if session.worker.over and self._sessions.get((principal, session_id)) is session:
                     self.end(principal, session_id)
 
     def end(self, principal: str, session_id: str) -> bool:
         session = self._sessions.pop((principal, session_id), None)
         if session is None:
             return False
-        session.worker.kill()
-        session.worker.hang_up()
+        session.worker.hang_up("its session was ended")
         return True
 
     def of(self, principal: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qntx.engine.worker import Exit, Worker
+from qntx.engine.worker import READ_BYTES, Exit, Worker
 from qntx.errors import WorkerLost
 from qntx.worker.frames import MESSAGE_BYTES_MAX
 from qntx.worker.sandbox.policy import Policy
@@ -38,6 +38,7 @@ class Zygote:
         self._workers: dict[int, Worker] = {}
         self._wanted: dict[int, asyncio.Future[Worker]] = {}
         self._tokens = itertools.count()
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._lost = False
         self.on_lost: Callable[[], None] = lambda: None
         self.report: Mapping[str, Any] = {}
@@ -88,7 +89,6 @@ class Zygote:
             await asyncio.wait_for(asyncio.shield(worker.ready), READY_SECONDS)
         except (TimeoutError, asyncio.CancelledError) as fault:
             reason = worker.early_output()
-            worker.kill()
             worker.hang_up()
             if isinstance(fault, asyncio.CancelledError) and not worker.ready.cancelled():
                 raise
@@ -122,11 +122,10 @@ class Zygote:
     def _on_message(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
         if "forked" in message:
             channel, stdout, stderr, pidfd = descriptors
-            worker = Worker(message["pid"], socket.socket(fileno=channel), stdout, stderr, pidfd)
+            worker = Worker(message["pid"], socket.socket(fileno=channel), stdout, stderr, pidfd, self._buffer)
             self._workers[worker.pid] = worker
             wanted = self._wanted.get(message["forked"])
             if wanted is None or wanted.done():
-                worker.kill()
                 worker.hang_up()
             else:
                 wanted.set_result(worker)

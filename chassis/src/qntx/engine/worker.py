@@ -55,7 +55,12 @@ class Listener(Protocol):
 class Worker:
     """A process that runs code we do not trust."""
 
-    def __init__(self, pid: int, channel: socket.socket, stdout: int, stderr: int, pidfd: int) -> None:
+    def __init__(
+        self, pid: int, channel: socket.socket, stdout: int, stderr: int, pidfd: int, buffer: memoryview
+    ) -> None:
+        """`buffer` is where it is read into, and may be others' too: new room each time would leave the heap full of
+        holes.
+        """
         loop = asyncio.get_running_loop()
         self.pid = pid
         self.listener: Listener | None = None
@@ -72,6 +77,7 @@ class Worker:
         self._channel = channel
         self._pipes = {STDOUT: stdout, STDERR: stderr}
         self._pidfd = pidfd
+        self._buffer = buffer
         self._decoder = Decoder()
         self._outbox = bytearray()
         self._grown: set[int] = set()
@@ -153,13 +159,17 @@ class Worker:
             return os.read(self._pipes[STDERR], READ_BYTES).decode("utf-8", "replace").strip()
         return ""
 
-    def hang_up(self) -> None:
-        """Close everything we hold of it. A worker that has answered ends when it sees this."""
+    def hang_up(self, why: str = "") -> None:
+        """End it and close everything we hold of it: one that has answered may have done so to go on unwatched.
+
+        A run that is under way in it learns why.
+        """
         if self._hung_up:
             return
+        self.signal(signal.SIGKILL)
         self._hung_up = True
+        self._close_line(why)
         self.listener = None
-        self._close_line("")
         for pipe in self._pipes.values():
             self._loop.remove_reader(pipe)
             os.close(pipe)
@@ -168,7 +178,7 @@ class Worker:
 
     def _on_readable(self) -> None:
         try:
-            data = self._channel.recv(READ_BYTES)
+            data = bytes(self._buffer[: self._channel.recv_into(self._buffer)])
             received = self._decoder.feed(data)
         except BlockingIOError:
             return
@@ -221,7 +231,7 @@ class Worker:
     def _read_output(self, stream: int) -> int:
         pipe = self._pipes[stream]
         try:
-            chunk = os.read(pipe, READ_BYTES)
+            chunk = bytes(self._buffer[: os.readv(pipe, [self._buffer])])
         except BlockingIOError:
             return 0
         if not chunk:
