@@ -41,6 +41,7 @@ def test_a_claim_is_stored_as_it_was_made(host):
         {'key "%d"\n': 1},
         {"f": 1e300, "i": -EXACT_INT_MAX, "b": False, "z": -0.0},
         {"when": dt.date(2026, 1, 2), "plain": 'still "quoted" %'},
+        {"deep": {"%s": [1, {"x": None}]}, "text": "t", "n": 1.5},
         {},
     ],
 )
@@ -75,6 +76,7 @@ def test_one_text_and_other_collections_stand_for_a_list(host, given):
         ((["s"], ["p"], ["c"], None, [1]), "attest: attributes must be a dict, not list"),
         ((["s"], ["p"], ["c"], None, {"x": object()}), r"attest: attributes\.x is a builtins\.object"),
         ((["s\ud800"], ["p"], ["c"]), r"attest: subjects\[0\] holds '\\ud800'"),
+        ((iter(["s\ud800"]), ["p"], ["c"]), r"attest: subjects\[0\] holds '\\ud800'"),
         ((["s"], ["p"], ["c\udfff"]), r"attest: contexts\[0\] holds '\\udfff'"),
         ((["s"], ["p"], ["c"], None, {"x": "\ud800"}), r"attest: attributes\.x holds '\\ud800'"),
         ((["s"], ["p"], ["c"], None, {"x": "x" * 2**21}), "attest: the claim is 2.0 MiB as JSON and the store takes 1"),

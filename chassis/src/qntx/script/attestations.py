@@ -41,8 +41,9 @@ def attest(
     claim is on its way when this returns; reading `id` or `timestamp` waits until it is stored.
     """
     context = current("attest")
-    claim, encoded = draft(context, subjects, predicates, contexts, actors, attributes)
-    return Stored.sent(context.channel, context.channel.attest(encoded), claim)
+    channel = context.channel
+    claim = draft(context, subjects, predicates, contexts, actors, attributes)
+    return Stored.sent(channel, channel.attest(claim), claim)
 
 
 def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -58,7 +59,7 @@ def attest_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         except (RuntimeError, TypeError, ValueError) as fault:
             raise type(fault)(f"attest_many: row {index}: {str(fault).removeprefix('attest: ')}") from None
     channel = context.channel
-    sent = [Stored.sent(channel, channel.attest(encoded), claim) for claim, encoded in drafts]
+    sent = [Stored.sent(channel, channel.attest(claim), claim) for claim in drafts]
     for stored in sent:
         stored["id"]  # raises where the store refused it
     return list(sent)

@@ -43,8 +43,8 @@ class Context:
     """The script itself; what `publish_as_ingest(name)` publishes."""
     to_bundle: Callable[[Any], Mapping[str, Any]] | None = None
     """How `display` turns a value into a MIME bundle; without one, by the value's own `_repr_*_` methods."""
-    forms: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """The forms of what this run attested so far (script/drafts.py)."""
+    repeated: dict[tuple[tuple[str, ...], ...], str] = field(default_factory=dict, repr=False)
+    """What this run's claims have in common, as JSON (script/drafts.py)."""
 
 
 _current: Context | None = None

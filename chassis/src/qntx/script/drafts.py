@@ -1,7 +1,7 @@
 """A claim checked and written as JSON.
 
-Scripts attest in loops, and what a loop claims is one form, filled in anew each time: the same predicates, contexts,
-actors and names of attributes. A form is checked and written once and kept; filling it in checks the values.
+Scripts attest in loops, and most of what a loop claims is the same each time: its predicates, contexts and actors. They
+are checked and written once and kept; the subjects and the attributes are each claim's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring as quoted
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NoReturn
 
 from qntx.script.arguments import Texts, texts
 from qntx.script.attributes import EXACT_INT_MAX, plain
@@ -22,59 +22,46 @@ _NO_CONTEXT = (
     "attest: no context: this execution is not a discovered handler, so nothing says where the claim belongs; "
     "pass contexts=[...]"
 )
+EXACT_INT_MIN = -EXACT_INT_MAX
 _WORDS = {None: "null", True: "true", False: "false"}
 
-_FORMS_MAX = 256
-
-
-class Form(NamedTuple):
-    """What claims that differ in their subjects and the attributes' values have in common."""
-
-    predicates: tuple[str, ...]
-    contexts: tuple[str, ...]
-    actors: tuple[str, ...]
-    text: str
-    """The claim as JSON, with a %s for the subjects and for each attribute's value."""
-
-
-Claim = tuple[list[str], Form, dict[str, Any]]
-"""Its subjects, its form and its attributes as they are sent."""
+_REPEATED_MAX = 256
 
 
 def draft(
     context: Context, subjects: Texts, predicates: Texts, contexts: Texts, actors: Texts, attributes: Any
-) -> tuple[Claim, bytes]:
-    """The claim's parts as they will be stored, and its JSON text."""
+) -> bytes:
+    """The claim as it will be stored, as JSON text."""
+    if type(subjects) is str:
+        subjects = [subjects]
     if type(subjects) is list and len(subjects) == 1 and type(subjects[0]) is str and subjects[0]:
-        about = [subjects[0]]
-        written_about = quoted(subjects[0])
+        about = quoted(subjects[0])
     else:
-        about = _subjects(subjects)
-        written_about = _list(about)
-    kept, written = ({}, ()) if attributes is None else _attributes(attributes)
-    # A form is looked up by what it is made of; that each part is a text is checked when it is made.
+        subjects = _subjects(subjects)
+        about = _list(subjects)
+    members = "" if attributes is None else _simple_members(attributes) or _members(attributes)
+    # Looked up by what it is made of; that each part is a text is checked when it is made.
     key = (
-        tuple(predicates) if type(predicates) is list else _repeated("predicates", predicates),
-        tuple(contexts) if type(contexts) is list else _repeated("contexts", contexts),
-        tuple(actors) if type(actors) is list else _repeated("actors", actors),
-        tuple(kept),
+        tuple(predicates) if type(predicates) is list else _fields("predicates", predicates),
+        tuple(contexts) if type(contexts) is list else _fields("contexts", contexts),
+        () if actors is None else tuple(actors) if type(actors) is list else _fields("actors", actors),
     )
     try:
-        form = context.forms.get(key) or _new_form(context, *key)
+        repeated = context.repeated.get(key) or _written(context, *key)
     except TypeError:
         # What cannot be looked up is no text either.
-        _check_repeated(*key[:3])
+        _check(*key)
         raise
     try:
-        encoded = (form.text % (written_about, *written)).encode()
+        encoded = f'{{"subjects":[{about}],{repeated},"attributes":{{{members}}}}}'.encode()
     except UnicodeEncodeError:
-        _refuse_half_characters((about, [*form.predicates], [*form.contexts], [*form.actors], kept))
+        _refuse_half_characters(subjects, *key, attributes)
     if len(encoded) > DRAFT_BYTES_MAX:
         raise ValueError(
             f"attest: the claim is {len(encoded) / 2**20:.1f} MiB as JSON and the store takes 1 MiB; "
             "keep the data in a file and attest where it is"
         )
-    return (about, form, kept), encoded
+    return encoded
 
 
 def _subjects(given: Texts) -> list[str]:
@@ -84,25 +71,21 @@ def _subjects(given: Texts) -> list[str]:
     return about
 
 
-def _repeated(name: str, given: Texts) -> tuple[str, ...]:
-    return () if given is None else tuple(texts("attest", name, given))
+def _fields(name: str, given: Texts) -> tuple[str, ...]:
+    if type(given) is str:
+        return (given,)
+    return tuple(texts("attest", name, given))
 
 
-def _check_repeated(predicates: tuple[str, ...], contexts: tuple[str, ...], actors: tuple[str, ...]) -> None:
+def _check(predicates: tuple[str, ...], contexts: tuple[str, ...], actors: tuple[str, ...]) -> None:
     for name, given in (("predicates", predicates), ("contexts", contexts), ("actors", actors)):
         texts("attest", name, given)
 
 
-def _new_form(
-    context: Context,
-    predicates: tuple[str, ...],
-    contexts: tuple[str, ...],
-    actors: tuple[str, ...],
-    names: tuple[str, ...],
-) -> Form:
-    """The form with what is added to its parts, kept with the run."""
-    _check_repeated(predicates, contexts, actors)
-    key = predicates, contexts, actors, names
+def _written(context: Context, predicates: tuple[str, ...], contexts: tuple[str, ...], actors: tuple[str, ...]) -> str:
+    """These as JSON, with what is added to them, kept with the run."""
+    _check(predicates, contexts, actors)
+    key = predicates, contexts, actors
     if context.handler and context.handler not in contexts:
         contexts = (*contexts, context.handler)
     if not contexts:
@@ -111,61 +94,50 @@ def _new_form(
     predicates = predicates or ("_",)
     if context.glyph_id and not actors:
         actors = (f"glyph:{context.glyph_id}",)
-    fixed = f'"predicates":[{_list(predicates)}],"contexts":[{_list(contexts)}],"actors":[{_list(actors)}]'
-    members = ",".join(f"{_literally(quoted(name))}:%s" for name in names)
-    text = f'{{"subjects":[%s],{_literally(fixed)},"attributes":{{{members}}}}}'
-    if len(context.forms) >= _FORMS_MAX:
-        context.forms.clear()
-    form = context.forms[key] = Form(predicates, contexts, actors, text)
-    return form
+    if len(context.repeated) >= _REPEATED_MAX:
+        context.repeated.clear()
+    written = f'"predicates":[{_list(predicates)}],"contexts":[{_list(contexts)}],"actors":[{_list(actors)}]'
+    context.repeated[key] = written
+    return written
 
 
 def _list(parts: Iterable[str]) -> str:
     return ",".join(map(quoted, parts))
 
 
-def _literally(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _attributes(given: Any) -> tuple[dict[str, Any], list[str]]:
-    """The attributes as they are kept, and the JSON text of each value."""
-    if given is None:
-        return {}, []
-    if type(given) is dict:
-        written = _written(given)
-        if written is not None:
-            return given.copy(), written
-    if not isinstance(given, Mapping):
-        raise TypeError(f"attest: attributes must be a dict, not {type(given).__name__} ({given!r:.60})")
-    try:
-        kept = cast("dict[str, Any]", plain(given))
-    except (TypeError, ValueError) as fault:
-        raise type(fault)(f"attest: {fault}") from None
-    return kept, [json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in kept.values()]
-
-
-def _written(attributes: dict[Any, Any]) -> list[str] | None:
-    """The JSON text of each value, as long as none needs converting; None where one does."""
-    written = []
+def _simple_members(attributes: Any) -> str | None:
+    """The attributes as the members of a JSON object; None where a value has to be converted first."""
+    if type(attributes) is not dict:
+        return None
+    members = []
     for key, value in attributes.items():
         kind = type(value)
         if type(key) is not str:
             return None
         if kind is str:
-            written.append(quoted(value))
-        elif kind is int and -EXACT_INT_MAX <= value <= EXACT_INT_MAX:
-            written.append(str(value))
+            members.append(f"{quoted(key)}:{quoted(value)}")
+        elif kind is int and EXACT_INT_MIN <= value <= EXACT_INT_MAX:
+            members.append(f"{quoted(key)}:{value}")
         elif kind is float and value - value == 0:
-            written.append(repr(value))
+            members.append(f"{quoted(key)}:{value!r}")
         elif value is None or kind is bool:
-            written.append(_WORDS[value])
+            members.append(f"{quoted(key)}:{_WORDS[value]}")
         else:
             return None
-    return written
+    return ",".join(members)
 
 
-def _refuse_half_characters(fields: tuple[Any, ...]) -> NoReturn:
+def _members(attributes: Any) -> str:
+    if not isinstance(attributes, Mapping):
+        raise TypeError(f"attest: attributes must be a dict, not {type(attributes).__name__} ({attributes!r:.60})")
+    try:
+        converted = plain(attributes)
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"attest: {fault}") from None
+    return json.dumps(converted, ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
+def _refuse_half_characters(*fields: Any) -> NoReturn:
     for name, value in zip(("subjects", "predicates", "contexts", "actors", "attributes"), fields, strict=True):
         try:
             plain(value, name)

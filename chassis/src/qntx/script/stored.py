@@ -6,11 +6,11 @@ loop that attests and looks at nothing waits for nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
 from qntx.script.context import Channel
-from qntx.script.drafts import Claim
 
 
 class _Pending:
@@ -45,12 +45,12 @@ class Stored(dict[str, Any]):
 
     __slots__ = ("_channel", "_claim", "_number")
     _channel: Channel | None
-    _claim: Claim | None
+    _claim: bytes | None
     _number: int
 
     @classmethod
-    def sent(cls, channel: Channel, number: int, claim: Claim) -> Stored:
-        """The claim that is that draft of the run."""
+    def sent(cls, channel: Channel, number: int, claim: bytes) -> Stored:
+        """The claim, JSON text, that is that draft of the run."""
         stored = cls(_UNREAD)
         stored._channel = channel
         stored._number = number
@@ -60,20 +60,16 @@ class Stored(dict[str, Any]):
     def _fill(self) -> None:
         if self._claim is None:
             return
-        (subjects, form, attributes), self._claim = self._claim, None
-        self._settle("subjects", subjects)
-        self._settle("predicates", [*form.predicates])
-        self._settle("contexts", [*form.contexts])
-        self._settle("actors", [*form.actors])
-        self._settle("attributes", attributes)
+        claim, self._claim = json.loads(self._claim), None
+        for key, value in claim.items():
+            self._settle(key, value)
 
     def _settle(self, key: str, value: Any) -> None:
         """Put it in, unless the script has changed that key meanwhile."""
         if dict.get(self, key) is PENDING:
             dict.__setitem__(self, key, value)
 
-    def _resolve(self) -> None:
-        self._fill()
+    def _wait(self) -> None:
         channel = self._channel
         if channel is None:
             return
@@ -86,12 +82,16 @@ class Stored(dict[str, Any]):
         self._settle("timestamp", timestamp)
         self._channel = None
 
+    def _resolve(self) -> None:
+        self._fill()
+        self._wait()
+
     def __getitem__(self, key: str) -> Any:
-        self._resolve() if key in _LATE else self._fill()
+        self._wait() if key in _LATE else self._fill()
         return dict.__getitem__(self, key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        self._resolve() if key in _LATE else self._fill()
+        self._wait() if key in _LATE else self._fill()
         return dict.get(self, key, default)
 
     def __iter__(self) -> Iterator[str]:

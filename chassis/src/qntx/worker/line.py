@@ -6,9 +6,9 @@ import json
 import signal
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from qntx.worker import frames
@@ -59,13 +59,11 @@ class Line:
     def attest(self, draft_json: bytes) -> int:
         with self._sending:
             number = self._noted
-            self._noted += 1
+            self._noted = number + 1
             self._notes.append(draft_json)
-            self._notes_bytes += len(draft_json)
-            now = time.monotonic()
-            burst = now - self._noted_at < BURST_SECONDS
-            self._noted_at = now
-            if burst and self._notes_bytes < NOTES_BYTES:
+            self._notes_bytes = size = self._notes_bytes + len(draft_json)
+            before, self._noted_at = self._noted_at, monotonic()
+            if size < NOTES_BYTES and self._noted_at - before < BURST_SECONDS:
                 return number
             self._flush()
         self._glance()
