@@ -168,8 +168,10 @@ class Soak:
             except grpc.aio.AioRpcError as fault:
                 self._failed(name, fault)
                 await asyncio.sleep(0.05)
-            except grpc.aio.UsageError:
-                # The channel to a plugin that was just killed is closed.
+            except (grpc.aio.UsageError, asyncio.CancelledError):
+                # The channel to a plugin that was just killed is closed, before this call or under it.
+                if _is_cancelled():
+                    raise
                 self.table.refused += 1
                 await asyncio.sleep(0.05)
             else:
@@ -254,6 +256,12 @@ class Soak:
             except psutil.NoSuchProcess:
                 return
             self.table.kills[what] += 1
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is told to end, and not just the call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _value(answer: Any) -> Any:
