@@ -27,6 +27,10 @@ SILENCE: dict[str, Any] = {
 }
 """A server that a network has cut off is given up within about ten seconds."""
 
+UNASKED = 1 << 30
+"""How often a statement runs before its plan is kept, unless it asks for that. A plan for any value is the wrong one
+where a term's frequency decides."""
+
 SESSION = """
     SET idle_in_transaction_session_timeout = '10s';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
@@ -61,7 +65,12 @@ def address(url: str) -> str:
 def connect(url: str) -> Connection:
     """Open, in autocommit; transactions are the caller's. Raises psycopg's errors."""
     connection = psycopg.connect(
-        url, autocommit=True, client_encoding="utf8", connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **SILENCE
+        url,
+        autocommit=True,
+        client_encoding="utf8",
+        connect_timeout=CONNECT_SECONDS,
+        prepare_threshold=UNASKED,
+        **SILENCE,
     )
     try:
         connection.execute(SESSION)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from qntx.errors import InvalidRequest
-from qntx.host.pulse import tables
+from qntx.host.pulse import drafts, tables
 from qntx.host.pulse.api import JobFilter, Stage
 from qntx.host.pulse.backend import Backend
 from qntx.host.pulse.journal import Journal
@@ -38,7 +37,7 @@ class JobDesk:
         self._now_ms = now_ms
 
     async def enqueue(self, draft: JobDraft, *, once_per_source: bool = False) -> Job:
-        _check(draft)
+        drafts.check(draft)
         new = self._job(draft)
         job = await self._journal.add(new, once_per_source=once_per_source and bool(draft.source))
         if job is new:
@@ -52,7 +51,7 @@ class JobDesk:
         await self._queue.put(
             job.handler_name, job.id, job.generation, priority=job.priority, delay_seconds=delay_seconds
         )
-        await self._journal.delivered(job)
+        self._journal.delivered(job)
 
     async def get(self, job_id: str) -> Job:
         return await self._journal.get(job_id)
@@ -115,14 +114,3 @@ class JobDesk:
             grants=draft.grants,
             principal=draft.principal,
         )
-
-
-def _check(draft: JobDraft) -> None:
-    plugin, _, handler = draft.handler_name.partition("/")
-    if not plugin or not handler:
-        raise InvalidRequest("handler_name", f"has to be PLUGIN/HANDLER, got {draft.handler_name!r}")
-    for field in ("delay_seconds", "timeout_seconds"):
-        if getattr(draft, field) < 0:
-            raise InvalidRequest(field, f"cannot be negative, got {getattr(draft, field):g}")
-    if draft.retry.attempts < 0 or draft.retry.delay_seconds < 0:
-        raise InvalidRequest("retry", "neither attempts nor delay can be negative")

@@ -6,7 +6,6 @@ Each checks, in the transaction that makes the change, that the job is still whe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from qntx.errors import InvalidRequest, NotFound
 from qntx.host.pulse import tables
@@ -20,6 +19,7 @@ class Journal:
     def __init__(self, backend: Backend, now_ms: Callable[[], int]) -> None:
         self._backend = backend
         self._now_ms = now_ms
+        self._delivered: dict[str, int] = {}
 
     async def get(self, job_id: str) -> Job:
         found = await self._backend.read(lambda rows: tables.job(rows, job_id))
@@ -34,21 +34,27 @@ class Journal:
         """
 
         def work(rows: Rows) -> Job:
-            rows.alone(job.id)
-            if known := tables.job(rows, job.id):
-                return known
             if once_per_source:
                 rows.alone(f"{job.source} {job.handler_name}")
-            if once_per_source and (active := tables.active_job(rows, job)):
-                return active
-            tables.insert_job(rows, job)
-            return job
+                if there := tables.job(rows, job.id) or tables.active_job(rows, job):
+                    return there
+            if tables.insert_job(rows, job):
+                return job
+            known = tables.job(rows, job.id)
+            assert known is not None
+            return known
 
         return await self._backend.write(work)
 
-    async def delivered(self, job: Job) -> None:
-        """The queue has it."""
-        await self._backend.write(lambda rows: tables.change(rows, job.id, delivered=job.generation))
+    def delivered(self, job: Job) -> None:
+        """The queue has it. Written down with others a moment later: unwritten, it would be delivered again, which
+        changes nothing."""
+        self._delivered[job.id] = job.generation
+
+    async def keep_delivered(self) -> None:
+        if self._delivered:
+            delivered, self._delivered = self._delivered, {}
+            await self._backend.write(lambda rows: tables.deliver(rows, delivered.items()))
 
     async def begin(self, job_id: str, generation: int, *, again: bool = False) -> Job | None:
         """Its next run starts now. None when that delivery means nothing any more.
@@ -57,25 +63,11 @@ class Journal:
         """
 
         def work(rows: Rows) -> Job | None:
-            job = tables.held_job(rows, job_id)
-            if job is None or job.generation != generation:
-                return None
-            if again and job.state is JobState.RUNNING:
-                return job
-            if job.state is not JobState.QUEUED:
-                return None
-            started = replace(
-                job, state=JobState.RUNNING, started_at_ms=self._now_ms(), attempts=job.attempts + 1, waiting_for=""
-            )
-            tables.change(
-                rows,
-                job_id,
-                state=started.state.value,
-                started_at_ms=started.started_at_ms,
-                attempts=started.attempts,
-                waiting_for="",
-            )
-            return started
+            if begun := tables.begin(rows, job_id, generation, self._now_ms()):
+                return begun
+            kept = tables.job(rows, job_id) if again else None
+            same = kept is not None and kept.generation == generation and kept.state is JobState.RUNNING
+            return kept if same else None
 
         return await self._backend.write(work)
 
@@ -84,12 +76,10 @@ class Journal:
         state = JobState.COMPLETED if outcome.success else JobState.FAILED
 
         def work(rows: Rows) -> Job | None:
-            job = self._still_running(rows, running)
-            if job is None:
-                return None
-            self._keep_outcome(rows, job, outcome)
-            tables.change(rows, job.id, state=state.value, ended_at_ms=self._now_ms(), result_json=outcome.result_json)
-            return tables.job(rows, job.id)
+            ended = tables.end(rows, running, state, outcome, self._now_ms())
+            if ended is not None:
+                tables.insert_lines(rows, ended.id, outcome.log)
+            return ended
 
         return await self._backend.write(work)
 
@@ -160,11 +150,6 @@ class Journal:
             return len(old)
 
         return await self._backend.write(work)
-
-    def _still_running(self, rows: Rows, running: Job) -> Job | None:
-        job = tables.held_job(rows, running.id)
-        same = job is not None and job.generation == running.generation and job.state is JobState.RUNNING
-        return job if same else None
 
     def _keep_outcome(self, rows: Rows, job: Job, outcome: JobOutcome) -> None:
         tables.insert_lines(rows, job.id, outcome.log)

@@ -47,10 +47,12 @@ class PostgresRows:
         self._connection = connection
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
-        return self._connection.execute(_marked(statement), [_kept(value) for value in values])
+        return self._connection.execute(_marked(statement), [_kept(value) for value in values], prepare=True)
 
     def executemany(self, statement: str, values: Sequence[Sequence[Any]], /) -> None:
-        if values:
+        if len(values) == 1:
+            self.execute(statement, values[0])
+        elif values:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_marked(statement), [[_kept(value) for value in row] for row in values])
 
@@ -91,16 +93,13 @@ class PostgresBackend:
         """An engine of ours, so that the address is libpq's to read and stands in no configuration of DBOS."""
 
         def connected() -> psycopg.Connection[Any]:
-            return psycopg.connect(
-                self._database.url, connect_timeout=CONNECT_SECONDS, prepare_threshold=None, **SILENCE
-            )
+            return psycopg.connect(self._database.url, connect_timeout=CONNECT_SECONDS, **SILENCE)
 
         self._engine = sqlalchemy.create_engine(
             "postgresql+psycopg://",
             creator=connected,
             pool_size=DBOS_CONNECTIONS,
             max_overflow=DBOS_CONNECTIONS,
-            pool_pre_ping=True,
         )
         return {"system_database_engine": self._engine, "use_listen_notify": False}
 

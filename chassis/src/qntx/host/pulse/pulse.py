@@ -32,6 +32,7 @@ RUNNING_MAX = 8
 PREFETCH = 4
 """Jobs the queue hands over for each that may run, so that a slot is never idle for the length of a poll."""
 TAKE_OVER_SECONDS = 1.5
+DELIVERED_SECONDS = 0.25
 UNDELIVERED_SECONDS = 2.0
 """How old a job is before it counts as one that whoever made it did not get to put into the queue."""
 TAKE_OVER_PAGE = 1000
@@ -118,6 +119,7 @@ class Pulse:
         await stack.enter_async_context(self._queue)
         stack.push_async_callback(self._runner.aclose)
         for work, every_seconds in (
+            (self._journal.keep_delivered, DELIVERED_SECONDS),
             (self._take_over, TAKE_OVER_SECONDS),
             (self.schedules.tick, TICK_SECONDS),
             (self._forget, FORGET_SECONDS),

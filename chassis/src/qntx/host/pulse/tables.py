@@ -13,7 +13,7 @@ from typing import Any
 
 from qntx.host.pulse.api import JobFilter, Stage
 from qntx.host.pulse.backend import Rows
-from qntx.model.job import Grants, Job, JobState, LogLine, Retry
+from qntx.model.job import Grants, Job, JobOutcome, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleState
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -72,7 +72,8 @@ SCHEDULE_COLUMNS = (
 )
 
 
-def insert_job(rows: Rows, job: Job) -> None:
+def insert_job(rows: Rows, job: Job) -> bool:
+    """False where one of that id is kept already: that one stands."""
     row = (
         *(job.id, job.handler_name, job.payload_json, job.source, job.state.value, job.priority, job.timeout_seconds),
         *(job.retry.attempts, job.retry.delay_seconds, job.parent_id, job.created_at_ms, job.due_at_ms),
@@ -80,7 +81,41 @@ def insert_job(rows: Rows, job: Job) -> None:
         *(job.progress_message, job.result_json, job.error, job.waiting_for, job.cost_estimate, job.cost_actual),
         *(job.plugin_version, _grants(job), job.principal),
     )
-    rows.execute(f"INSERT INTO {rows.schema}job ({JOB_COLUMNS}) VALUES ({_marks(len(row))})", row)
+    statement = f"INSERT INTO {rows.schema}job ({JOB_COLUMNS}) VALUES ({_marks(len(row))}) ON CONFLICT DO NOTHING"
+    return rows.execute(statement, row).rowcount > 0
+
+
+def begin(rows: Rows, job_id: str, generation: int, now_ms: int) -> Job | None:
+    """Its next run starts, if it still waits for it."""
+    return _changed(
+        rows,
+        "state = 'running', started_at_ms = ?, attempts = attempts + 1, waiting_for = ''",
+        (now_ms,),
+        "id = ? AND generation = ? AND state = 'queued'",
+        (job_id, generation),
+    )
+
+
+def end(rows: Rows, running: Job, state: JobState, outcome: JobOutcome, now_ms: int) -> Job | None:
+    """That run is over, if it still counts."""
+    return _changed(
+        rows,
+        "state = ?, ended_at_ms = ?, result_json = ?, error = ?, cost_actual = cost_actual + ?, plugin_version = ?",
+        (
+            *(state.value, now_ms, outcome.result_json, outcome.error, outcome.cost),
+            outcome.plugin_version or running.plugin_version,
+        ),
+        "id = ? AND generation = ? AND state = 'running'",
+        (running.id, running.generation),
+    )
+
+
+def deliver(rows: Rows, deliveries: Collection[tuple[str, int]]) -> None:
+    """The queue has these, each with its generation. Of one that has begun nobody needs to know any more."""
+    rows.executemany(
+        f"UPDATE {rows.schema}job SET delivered = ? WHERE id = ? AND state = 'queued'",
+        [(generation, job_id) for job_id, generation in deliveries],
+    )
 
 
 def job(rows: Rows, job_id: str) -> Job | None:
@@ -105,9 +140,10 @@ def standing(rows: Rows, job_ids: Collection[str]) -> dict[str, tuple[int, JobSt
 def active_job(rows: Rows, new: Job) -> Job | None:
     """The job that is this work already. One with other grants is not: a script can name any source."""
     row = rows.execute(
-        f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE source = ? AND handler_name = ? AND grants_json = ? "
+        f"SELECT {JOB_COLUMNS} FROM {rows.schema}job WHERE source = ? AND substr(source, 1, 200) = substr(?, 1, 200) "
+        "AND handler_name = ? AND grants_json = ? "
         "AND state IN ('queued', 'running', 'paused') ORDER BY created_at_ms LIMIT 1",
-        (new.source, new.handler_name, _grants(new)),
+        (new.source, new.source, new.handler_name, _grants(new)),
     ).fetchone()
     return None if row is None else _job(row)
 
@@ -221,6 +257,12 @@ def move_schedule_on(rows: Rows, seen: Schedule, next_run_at_ms: int) -> None:
         f"UPDATE {rows.schema}schedule SET next_run_at_ms = ? WHERE id = ? AND next_run_at_ms = ? AND state = 'active'",
         (next_run_at_ms, seen.id, seen.next_run_at_ms),
     )
+
+
+def _changed(rows: Rows, changes: str, values: tuple[Any, ...], where: str, asked: tuple[Any, ...]) -> Job | None:
+    statement = f"UPDATE {rows.schema}job SET {changes} WHERE {where} RETURNING {JOB_COLUMNS}"
+    found = rows.execute(statement, (*values, *asked)).fetchall()
+    return _job(found[0]) if found else None
 
 
 def _conditions(wanted: JobFilter) -> tuple[list[str], list[Any]]:
