@@ -7,35 +7,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from json import JSONEncoder
 from json.encoder import encode_basestring
 from typing import Any
 
+import msgspec
+
 EXACT_INTEGER_MAX = 2**53
 
-_in_c = JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_in_c = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical_json(value: Any) -> bytes:
     """The one UTF-8 text of a JSON value: keys sorted as UTF-16, no spaces, numbers as ECMAScript writes them."""
-    return (_in_c(value) if _written_alike(value) else _text(value)).encode()
+    return _in_c(value) if _written_alike(value) else _text(value).encode()
 
 
 def _written_alike(value: Any) -> bool:
-    """Whether the standard library's encoder, which is three times as fast, writes this as RFC 8785 would.
+    """Whether msgspec, which is ten times as fast, writes this as RFC 8785 would.
 
     It sorts keys by code point, writes integers in full, 2.0 as 2.0, and turns to exponents where ECMAScript does not.
     """
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True
+    if kind is tuple or kind is list:
+        return all(map(_written_alike, value))
+    if kind is dict:
+        return all(map(str.isascii, value)) and all(map(_written_alike, value.values()))
     if kind is int:
         return bool(-EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX)
-    if kind is float:
-        return bool(1e-4 <= abs(value) < 1e16 and not value.is_integer())
-    if kind is dict:
-        return all(type(key) is str and key.isascii() for key in value) and all(map(_written_alike, value.values()))
-    return (kind is list or kind is tuple) and all(map(_written_alike, value))
+    return kind is float and bool(1e-4 <= abs(value) < 1e16 and not value.is_integer())
 
 
 def _text(value: Any) -> str:

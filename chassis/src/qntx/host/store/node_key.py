@@ -6,8 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
+from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
+from nacl.signing import VerifyKey
 
 from qntx.errors import Unavailable
 from qntx.host.store.claim import signed_text
@@ -23,8 +24,8 @@ class NodeKey:
     """The private key of this machine's node."""
 
     def __init__(self, seed: bytes) -> None:
-        self._key = SigningKey(seed)
-        self.did = did_key(bytes(self._key.verify_key))
+        public, self._secret = crypto_sign_seed_keypair(seed)
+        self.did = did_key(public)
 
     @classmethod
     def generate(cls) -> NodeKey:
@@ -41,7 +42,8 @@ class NodeKey:
         return cls(seed)
 
     def sign(self, message: bytes) -> bytes:
-        return self._key.sign(message).signature
+        signed: bytes = crypto_sign(message, self._secret)
+        return signed[:crypto_sign_BYTES]
 
 
 def verify(attestation: Attestation) -> bool:
