@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qntx.engine.scratch import Scratch
+from qntx.engine.scratch import Scratch, remove
 
 HOLD = "import sys, time; from qntx.engine.scratch import Scratch; s = Scratch(sys.argv[1]); s.open()"
 
@@ -65,6 +65,29 @@ def test_what_only_has_such_a_name_is_left_alone(tmp_path):
         ["elsewhere", "qntx-file", "qntx-link", "qntx-notes", Path(scratch.path).name]
     )
     scratch.close()
+
+
+def test_no_folder_is_too_deep_or_too_private_to_be_removed(tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("x")
+    left = tmp_path / "left"
+    left.mkdir()
+    (left / "link").symlink_to(tmp_path)
+    (left / "beside").mkdir()
+    (left / "beside" / "file").touch()
+    (left / "private").mkdir(0o300)
+    (left / "private" / "file").touch()
+    place = os.open(left, os.O_RDONLY)
+    for _ in range(2 * sys.getrecursionlimit()):
+        os.mkdir("deep", dir_fd=place)
+        deeper = os.open("deep", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = deeper
+    os.close(place)
+
+    remove(str(left))
+
+    assert os.listdir(tmp_path) == ["outside"]
 
 
 def test_nothing_is_left_where_it_was_closed(tmp_path):

@@ -6,15 +6,14 @@ import asyncio
 import itertools
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from qntx.engine.scratch import remove
 from qntx.engine.worker import READ_BYTES, Exit, Worker
 from qntx.errors import WorkerLost
 from qntx.worker.frames import MESSAGE_BYTES_MAX
@@ -103,7 +102,7 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
-        await asyncio.to_thread(shutil.rmtree, self._configuration["scratch"], ignore_errors=True)
+        await asyncio.to_thread(remove, self._configuration["scratch"])
 
     def _on_readable(self) -> None:
         while not self._lost:
@@ -143,7 +142,7 @@ class Zygote:
         """Remove what a worker left in its scratch directory, where that outlives it."""
         directory = f"{self._configuration['scratch']}/{token}"
         if os.path.isdir(directory):
-            self._loop.run_in_executor(None, partial(shutil.rmtree, directory, ignore_errors=True))
+            self._loop.run_in_executor(None, remove, directory)
 
     def _lose(self) -> None:
         """The line is closed, by either side."""

@@ -17,6 +17,7 @@ _register_at_fork = os.register_at_fork
 _fork_hooks: list[dict[str, object]] = []
 os.register_at_fork = lambda **hooks: _fork_hooks.append(hooks)
 
+import contextlib  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
@@ -64,6 +65,7 @@ class Zygote:
                     continue
                 message = self._receive()
                 if not message:
+                    self._end_all()
                     return
                 self._fork(json.loads(message))
 
@@ -97,6 +99,9 @@ class Zygote:
         gc.freeze()
         collapse()
         self._walls = self._walls.measured()
+        if self._walls.namespaces is None:
+            # Here nothing ends what workers started but us, so that we must outlive the engine for as long as it takes.
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
         self._tell(
             {
                 "ready": True,
@@ -162,11 +167,20 @@ class Zygote:
                 if pid not in self._workers:
                     os.kill(pid, signal.SIGKILL)
 
+    def _end_all(self) -> None:
+        """The workers and what they started."""
+        self._workers.clear()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                self._kill_leftovers()
+                os.waitpid(-1, 0)
+
     def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors or [])
         except OSError:
-            # The engine is gone, and with it the reason to be here. Workers die with this process.
+            # The engine is gone, and with it the reason to be here.
+            self._end_all()
             os._exit(0)
 
 

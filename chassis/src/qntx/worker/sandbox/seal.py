@@ -80,7 +80,10 @@ class Walls:
     def _filter(self, policy: Policy) -> bytes:
         return seccomp.program(
             policy,
-            unix_sockets=self.rung == FULL and policy.subprocess,
+            # On the machine's network, abstract ones reach its services where Landlock does not hold them in.
+            unix_sockets=self.rung == FULL
+            and policy.subprocess
+            and (not policy.network or landlock.scopes_signals(self.landlock_abi)),
             own_pid=0 if self._holds_signals(policy) else os.getpid(),
             keep_metadata=self.rung == LANDLOCK,
             first_process=self.rung == FULL,
@@ -97,7 +100,8 @@ class Walls:
     def _opened(self) -> Iterator[tuple[int, int]]:
         readable = [(path, landlock.READ) for path in outermost(self.paths)]
         facts = [(path, landlock.READ_FILE) for path in PROCESS_FACTS]
-        devices = [(path, landlock.DEVICE) for path in DEVICES]
+        # Mapped and shared, a /dev/zero that can be written to is memory that no limit counts.
+        devices = [(path, landlock.READ_FILE if path == "/dev/zero" else landlock.DEVICE) for path in DEVICES]
         for path, rights in (*readable, *facts, *devices):
             with contextlib.suppress(OSError):
                 yield os.open(path, os.O_PATH | os.O_CLOEXEC), rights

@@ -6,10 +6,11 @@ import ctypes
 import errno
 import signal
 import struct
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-from qntx.worker.sandbox import kernel
+from qntx.worker.sandbox import calls, kernel
+from qntx.worker.sandbox.calls import number_of
 from qntx.worker.sandbox.policy import Policy
 
 Instruction = tuple[int, int, int, int]
@@ -21,7 +22,7 @@ _X32 = 0x40000000
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _THREAD = 0x00010000
 _NAMESPACES = 0x7E020080
-_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
+_MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN = 0x01, 0x20, 0x100
 _MSG_FASTOPEN = 0x20000000
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 # The type's first two bits are those of SOCK_STREAM, SOCK_DGRAM and SOCK_RAW, which takes a privilege.
@@ -29,126 +30,37 @@ _OTHER_THAN_STREAMS_AND_DATAGRAMS = 0b1100
 _PROTOCOLS = (0, 1, 6, 17, 58)
 """The type's own, ICMP, TCP, UDP, ICMP of version 6."""
 
-# name: (x86_64, aarch64); None where the architecture has no such call.
-_NUMBERS: dict[str, tuple[int | None, int | None]] = {
-    "acct": (163, 89),
-    "add_key": (248, 217),
-    "adjtimex": (159, 171),
-    "bpf": (321, 280),
-    "chroot": (161, 51),
-    "clock_adjtime": (305, 266),
-    "clock_settime": (227, 112),
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "delete_module": (176, 106),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "fanotify_init": (300, 262),
-    "finit_module": (313, 273),
-    "fork": (57, None),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fsopen": (430, 430),
-    "fspick": (433, 433),
-    "init_module": (175, 105),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "io_uring_setup": (425, 425),
-    "ioperm": (173, None),
-    "iopl": (172, None),
-    "kcmp": (312, 272),
-    "kexec_file_load": (320, 294),
-    "kexec_load": (246, 104),
-    "keyctl": (250, 219),
-    "kill": (62, 129),
-    "lookup_dcookie": (212, 18),
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "mmap": (9, 222),
-    "modify_ldt": (154, None),
-    "mount": (165, 40),
-    "mount_setattr": (442, 442),
-    "move_mount": (429, 429),
-    "mq_open": (240, 180),
-    "msgget": (68, 186),
-    "open_by_handle_at": (304, 265),
-    "open_tree": (428, 428),
-    "perf_event_open": (298, 241),
-    "personality": (135, 92),
-    "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424),
-    "pivot_root": (155, 41),
-    "process_madvise": (440, 440),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "ptrace": (101, 117),
-    "quotactl": (179, 60),
-    "reboot": (169, 142),
-    "request_key": (249, 218),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "semget": (64, 190),
-    "sendmmsg": (307, 269),
-    "sendmsg": (46, 211),
-    "sendto": (44, 206),
-    "setdomainname": (171, 162),
-    "sethostname": (170, 161),
-    "setns": (308, 268),
-    "settimeofday": (164, 170),
-    "shmget": (29, 194),
-    "socket": (41, 198),
-    "swapoff": (168, 225),
-    "swapon": (167, 224),
-    "syslog": (103, 116),
-    "tgkill": (234, 131),
-    "tkill": (200, 130),
-    "umount2": (166, 39),
-    "unshare": (272, 97),
-    "userfaultfd": (323, 282),
-    "vfork": (58, None),
-    "vhangup": (153, 58),
-}
-# What Landlock does not hold in: who may do what with a file, and its times.
-_METADATA: dict[str, tuple[int | None, int | None]] = {
-    "chmod": (90, None),
-    "chown": (92, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "fchown": (93, 55),
-    "fchownat": (260, 54),
-    "fremovexattr": (199, 16),
-    "fsetxattr": (190, 7),
-    "futimesat": (261, None),
-    "lchown": (94, None),
-    "lremovexattr": (198, 15),
-    "lsetxattr": (189, 6),
-    "removexattr": (197, 14),
-    "setxattr": (188, 5),
-    "utime": (132, None),
-    "utimensat": (280, 88),
-    "utimes": (235, None),
-}
 # The argument that holds the flags of each call that can send the first bytes with the connection itself.
 _SENDING = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
-_JUDGED = ("clone", "clone3", "mmap", "socket", *_SENDING)
+# What says, in each call that does something to a process, that the caller means itself.
+_MEANS_ONESELF = {
+    "ioprio_set": {0: 1, 1: 0},
+    "migrate_pages": {0: 0},
+    "move_pages": {0: 0},
+    "prlimit64": {0: 0},
+    "sched_setaffinity": {0: 0},
+    "sched_setattr": {0: 0},
+    "sched_setparam": {0: 0},
+    "sched_setscheduler": {0: 0},
+    "setpriority": {0: 0, 1: 0},
+}
+# F_SETOWN and F_SETOWN_EX, FIOSETOWN and SIOCSPGRP: who is sent a signal when a descriptor has something to tell.
+_OWNERS = {"fcntl": (8, 15), "ioctl": (0x8901, 0x8902)}
+_JUDGED = ("clone", "clone3", "mmap", "prctl", "socket", "inotify_add_watch", *_SENDING, *_MEANS_ONESELF, *_OWNERS)
 _STARTS = ("fork", "vfork", "execve", "execveat")
 _SIGNALS_BY_PID = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 # The argument that holds the signal, after the process or thread it is for.
 _SIGNAL_ARGUMENTS = {"kill": 1, "tkill": 1, "tgkill": 2}
 _SIGNALS_UNNAMED = ("tkill", "pidfd_send_signal")
-_NEVER = tuple(sorted(_NUMBERS.keys() - {*_JUDGED, *_STARTS, *_SIGNALS_BY_PID, *_SIGNALS_UNNAMED}))
-
-
-def number_of(name: str) -> int | None:
-    return {**_NUMBERS, **_METADATA}[name][0 if kernel.MACHINE == "x86_64" else 1]
+_NEVER = tuple(sorted(calls.NUMBERS.keys() - {*_JUDGED, *_STARTS, *_SIGNALS_BY_PID, *_SIGNALS_UNNAMED}))
+_PROGRAMS_KEPT = 64
 
 
 def supported() -> bool:
     return kernel.MACHINE in _ARCHITECTURE
 
 
-@cache
+@lru_cache(maxsize=_PROGRAMS_KEPT)
 def program(
     policy: Policy,
     *,
@@ -161,7 +73,8 @@ def program(
 
     `own_pid` not 0: signals reach this process only, for kernels that cannot hold them in. `keep_metadata`: changes of
     a file's mode, owner and times do nothing, and say that they did; refused, they would fail every shutil.copy().
-    `first_process`: it runs as the first of its process tree, whom the kernel would not let kill itself.
+    `first_process`: it runs as the first of its process tree, whom the kernel would not let kill itself; without, the
+    processes of others are in sight.
     """
     instructions: list[Instruction] = [
         (_LOAD, 0, 0, 4),
@@ -170,23 +83,24 @@ def program(
         (_LOAD, 0, 0, 0),
         (_JUMP_GREATER_EQUAL, 0, 1, _X32),
         (_RETURN, 0, 0, _KILL),
+        (_JUMP_GREATER_EQUAL, 0, 1, calls.LAST + 1),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
     ]
-    for name in _NEVER:
-        instructions += _refused(name, errno.EPERM)
+    instructions += _refused(_NEVER, errno.EPERM)
     # glibc then takes clone, whose flags can be seen.
-    instructions += _refused("clone3", errno.ENOSYS)
+    instructions += _refused(["clone3"], errno.ENOSYS)
     instructions += _processes(policy)
     instructions += _sockets(policy, unix_sockets=unix_sockets)
     if policy.network:
         instructions += _connecting()
-    instructions += _shared_memory()
+    instructions += _uncounted_memory()
     if keep_metadata:
-        for name in _METADATA:
-            instructions += _refused(name, 0)
+        instructions += _refused(calls.METADATA, 0)
+        # What goes on in directories that it may not read.
+        instructions += _refused(["inotify_add_watch"], errno.EACCES)
     if own_pid:
         instructions += _signals(own_pid)
-    if first_process:
-        instructions += _killing_oneself()
+    instructions += _killing_oneself() if first_process else _only_oneself()
     instructions.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
 
@@ -198,11 +112,12 @@ def install(filter_program: bytes) -> None:
     kernel.syscall("seccomp", kernel.NR_SECCOMP, _SET_MODE_FILTER, 0, header)
 
 
-def _refused(name: str, error: int) -> Iterator[Instruction]:
-    number = number_of(name)
-    if number is not None:
-        yield _JUMP_EQUAL, 0, 1, number
-        yield _RETURN, 0, 0, _ERRNO | error
+def _refused(names: Iterable[str], error: int) -> Iterator[Instruction]:
+    """All of them, at one comparison each: every worker pays for the filter's length when it takes it on."""
+    numbers = [number for name in names if (number := number_of(name)) is not None]
+    for left, number in zip(reversed(range(len(numbers))), numbers, strict=True):
+        yield _JUMP_EQUAL, left, 0 if left else 1, number
+    yield _RETURN, 0, 0, _ERRNO | error
 
 
 def _low_word(argument: int) -> Instruction:
@@ -220,9 +135,8 @@ def _processes(policy: Policy) -> list[Instruction]:
     if policy.subprocess:
         checks = [_low_word(0), (_JUMP_SET, 0, 1, _NAMESPACES), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
         return _only("clone", [*checks, (_RETURN, 0, 0, _ALLOW)])
-    refused = [instruction for name in _STARTS for instruction in _refused(name, errno.EPERM)]
     checks = [_low_word(0), (_JUMP_SET, 1, 0, _THREAD), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    return refused + _only("clone", [*checks, (_RETURN, 0, 0, _ALLOW)])
+    return [*_refused(_STARTS, errno.EPERM), *_only("clone", [*checks, (_RETURN, 0, 0, _ALLOW)])]
 
 
 def _sockets(policy: Policy, *, unix_sockets: bool) -> list[Instruction]:
@@ -258,12 +172,13 @@ def _connecting() -> list[Instruction]:
     return instructions
 
 
-def _shared_memory() -> list[Instruction]:
-    """Anonymous shared memory is counted by no limit: there is none."""
+def _uncounted_memory() -> list[Instruction]:
+    """Neither anonymous shared memory nor what grows like a stack is counted by a limit: there is none."""
     return _only(
         "mmap",
         [
             _low_word(3),
+            (_JUMP_SET, 2, 0, _MAP_GROWSDOWN),
             (_JUMP_SET, 0, 2, _MAP_ANONYMOUS),
             (_JUMP_SET, 0, 1, _MAP_SHARED),
             (_RETURN, 0, 0, _ERRNO | errno.ENOMEM),
@@ -296,5 +211,26 @@ def _signals(own_pid: int) -> list[Instruction]:
         (_RETURN, 0, 0, _ERRNO | errno.EPERM),
     ]
     held = [instruction for name in _SIGNALS_BY_PID for instruction in _only(name, checks)]
-    unnamed = [instruction for name in _SIGNALS_UNNAMED for instruction in _refused(name, errno.EPERM)]
-    return held + unnamed
+    return [*held, *_refused(_SIGNALS_UNNAMED, errno.EPERM)]
+
+
+def _only_oneself() -> list[Instruction]:
+    """Limits, priorities and processors of this process, not of others that the same user has; no signals by detours.
+
+    And its zygote's end stays its own.
+    """
+    allowed, refusal = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    instructions: list[Instruction] = []
+    for name, meant in _MEANS_ONESELF.items():
+        checks: list[Instruction] = []
+        for argument, value in meant.items():
+            checks += [_low_word(argument), (_JUMP_EQUAL, 1, 0, value), refusal]
+        instructions += _only(name, [*checks, allowed])
+    for name, requests in _OWNERS.items():
+        checks = [_low_word(1)]
+        for request in requests:
+            checks += [(_JUMP_EQUAL, 0, 1, request), refusal]
+        instructions += _only(name, [*checks, allowed])
+    death = [_low_word(0), (_JUMP_EQUAL, 1, 0, kernel.PR_SET_PDEATHSIG), allowed]
+    by_sigkill = [_low_word(1), (_JUMP_EQUAL, 1, 0, signal.SIGKILL), refusal, allowed]
+    return [*instructions, *_only("prctl", [*death, *by_sigkill])]
