@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import sqlalchemy
+from qp_capsule.storage import Base
 
 from qntx.capsules import Capsules, Seal
 
@@ -28,3 +30,11 @@ async def capsules(tmp_path: Path) -> AsyncIterator[Capsules]:
     opened = Capsules(tmp_path / "audit.db")
     yield opened
     await opened.close()
+
+
+def lay_out_as_reference(path: Path) -> Path:
+    """A database without records, its tables as the protocol's reference library makes them."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.capsule_storage import CapsuleStorageSuite
+from tests.unit.capsules.conftest import lay_out_as_reference
 
 from qntx.capsules import Capsules, CapsuleStorage, MemoryStorage, StorageError
 from qntx.capsules.storage import open_storage
@@ -24,6 +25,11 @@ class TestCapsuleStorage(CapsuleStorageSuite):
 
     async def open(self, tmp_path: Path) -> ChainStorage:
         return CapsuleStorage(tmp_path / "capsules.db", synchronous="normal")
+
+
+class TestCapsuleStorageInTheReferencesLayout(TestCapsuleStorage):
+    async def open(self, tmp_path: Path) -> ChainStorage:
+        return CapsuleStorage(lay_out_as_reference(tmp_path / "capsules.db"), synchronous="normal")
 
 
 @pytest.mark.parametrize(

@@ -163,20 +163,39 @@ async def committed(ack: Future[Record]) -> Record:
     The function has returned: without the audit, a cancellation that comes now would meet whatever the task awaits
     next. So it is kept back until then, unless the one who asked (a timeout, a task group) has taken it back meanwhile.
     """
-    waiting = asyncio.wrap_future(ack)
+    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     cancelled = False
-    while not waiting.done():
+    while not ack.done():
         before = task.cancelling() if task is not None else 0
         try:
-            await asyncio.shield(waiting)
+            await _woken_by(ack, loop)
         except asyncio.CancelledError:
             if task is None or task.cancelling() <= before:
                 raise
             cancelled = True
     if cancelled and task is not None:
-        asyncio.get_running_loop().call_soon(_cancel_again, task)
-    return waiting.result()
+        loop.call_soon(_cancel_again, task)
+    return ack.result()
+
+
+def _woken_by(ack: Future[Record], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    """Done when the commit is, and nothing else: a cancellation ends the waiting alone.
+
+    What asyncio.wrap_future and asyncio.shield do together takes twice as long as all else that the loop does here.
+    """
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def done(ack: Future[Record]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(wake)
+
+    ack.add_done_callback(done)
+    return woken
 
 
 def _cancel_again(task: asyncio.Task[Any]) -> None:

@@ -10,8 +10,8 @@ import msgspec
 from qntx.capsules import Capsules, ChainVerificationResult, Level
 from qntx.capsules.record import Record
 from qntx.capsules.recorder import Recorder
+from qntx.capsules.storage.appender import HEAD
 from qntx.capsules.storage.postgres import PostgresCapsuleStorage
-from qntx.capsules.storage.sqlite import HEAD
 from qntx.errors import Refused
 
 PAGE = 500
