@@ -103,7 +103,64 @@ def test_it_says_while_the_host_has_not_what_was_written_and_brings_it_there_lat
     assert host.http.get("/api/canvas").json()["glyphs"][0]["content"] == "'first'  # more"
 
 
+def test_what_is_done_in_another_window_is_seen_as_it_happens(canvas: Canvas, host: RunningHost) -> None:
+    body = {"symbol": "py", "content": "one = 1\ntwo = 2", "x": 40, "y": 40, "width": 480, "height": 290}
+    host.http.put("/api/canvas/elsewhere", json=body).raise_for_status()
+    glyph = canvas.page.locator("[data-glyph=elsewhere]")
+    glyph.locator(".cm-content").click()
+    canvas.page.keyboard.press("Control+End")
+
+    changed = {**body, "content": "zero = 0\none = 1\ntwo = 2", "title": "numbers", "x": 80}
+    host.http.put("/api/canvas/elsewhere", json=changed).raise_for_status()
+
+    expect(glyph.locator(".cm-line")).to_have_count(3)
+    expect(glyph.get_by_label("Title of numbers")).to_have_value("numbers")
+    canvas.page.keyboard.type("2")
+    expect(glyph.locator(".cm-line").last).to_have_text("two = 22")
+    saved(canvas.page)
+    assert host.http.get("/api/canvas/elsewhere").json()["content"].endswith("two = 22")
+    host.http.delete("/api/canvas/elsewhere").raise_for_status()
+    expect(glyph).to_have_count(0)
+    canvas.page.get_by_role("button", name="Bring it back").click()
+    expect(canvas.page.locator(".glyph .cm-line").last).to_have_text("two = 22")
+
+
+def test_a_text_that_is_written_here_and_elsewhere_waits_for_a_choice(canvas: Canvas, host: RunningHost) -> None:
+    glyph = canvas.place("py", "first")
+    saved(canvas.page)
+    (kept,) = host.http.get("/api/canvas").json()["glyphs"]
+    path = f"/api/canvas/{kept.pop('id')}"
+    canvas.page.route("**/api/canvas/**", lambda route: route.abort())
+    canvas.page.keyboard.type(" mine")
+    expect(canvas.page.get_by_text("Not saved", exact=True)).to_be_visible()
+
+    host.http.put(path, json={**kept, "content": "theirs", "x": 400}).raise_for_status()
+    canvas.page.unroute("**/api/canvas/**")
+
+    expect(glyph.get_by_role("alert")).to_contain_text("Yours is not saved")
+    expect(glyph.locator(".cm-content")).to_have_text("first mine")
+    expect(glyph).to_have_css("left", "400px")
+    canvas.shot("torn")
+    glyph.get_by_role("button", name="Take the other").click()
+    expect(glyph.locator(".cm-content")).to_have_text("theirs")
+    canvas.page.route("**/api/canvas/**", lambda route: route.abort())
+    glyph.locator(".cm-content").click()
+    canvas.page.keyboard.press("Control+End")
+    canvas.page.keyboard.type(" and mine")
+    kept = host.http.get(path).json()
+    assert kept.pop("id")
+    host.http.put(path, json={**kept, "content": "theirs again"}).raise_for_status()
+    canvas.page.unroute("**/api/canvas/**")
+    glyph.get_by_role("button", name="Keep mine").click()
+    expect(glyph.get_by_role("alert")).to_have_count(0)
+    saved(canvas.page)
+    assert host.http.get(path).json()["content"] == "theirs and mine"
+
+
 def test_a_glyph_that_was_removed_elsewhere_is_not_brought_back(canvas: Canvas, host: RunningHost) -> None:
+    """Not even by a page that has not heard of it."""
+    canvas.page.route("**/api/events**", lambda route: None)
+    canvas.page.reload()
     glyph = canvas.place("py", "1")
     saved(canvas.page)
     host.http.delete(f"/api/canvas/{glyph.get_attribute('data-glyph')}").raise_for_status()

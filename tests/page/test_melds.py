@@ -45,13 +45,21 @@ def test_a_chain_runs_while_no_page_is_open_and_its_results_are_there_in_the_nex
 
 
 def test_a_run_that_was_asked_for_elsewhere_is_shown_as_it_happens(canvas: Canvas, host: RunningHost) -> None:
-    bio, data = melded(canvas, TRANSLATE, "import time\nprint('counting')\ntime.sleep(60)", "py")
+    counting = "import time\nprint('counting')\nprogress(1, 4, 'a quarter')\ndisplay({'so': 'far'})\ntime.sleep(60)"
+    bio, data = melded(canvas, TRANSLATE, counting, "py")
     (source, _) = host.http.get("/api/canvas").json()["glyphs"]
 
     host.execute(source["content"], "py:bio", glyph_id=source["id"])
 
     expect(bio.locator(".json-result")).to_contain_text("MA")
-    data.get_by_role("button", name="Stop").click(timeout=RUN_TIMEOUT_MS)
+    output = data.get_by_role("region", name="Output")
+    expect(output).to_contain_text("counting", timeout=RUN_TIMEOUT_MS)
+    expect(output.get_by_role("progressbar")).to_have_attribute("max", "4")
+    expect(output).to_contain_text("'so': 'far'")
+    canvas.shot("melded-streams")
+    canvas.page.reload()
+    expect(output).to_contain_text("counting")
+    data.get_by_role("button", name="Stop").click()
     expect(data.locator(".elapsed")).to_contain_text("stopped after")
     expect(data.get_by_role("region", name="Output")).to_contain_text("counting")
 

@@ -4,6 +4,7 @@ A script that raises, overruns or is killed is not here: that is an Outcome, and
 
 ChassisError
     Refused                     the caller's fault; the same call fails again
+        Conflict
         InvalidConfig
         InvalidManifest
         InvalidRequest
@@ -38,6 +39,10 @@ class ChassisError(Exception):
 
 class Refused(ChassisError):
     """The request itself is at fault; sent again, it fails again."""
+
+
+class Conflict(Refused):
+    """It was changed meanwhile: what the caller would change is not there any more."""
 
 
 class InvalidConfig(Refused):

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { curve, feeds } from "../src/canvas/meld";
+import { merged } from "../src/canvas/merge";
 import { beside, extent, GRID, HEIGHT_MIN, snapped, WIDTH_MIN } from "../src/canvas/place";
 import { fitted, kept, stepped, wheeled, ZOOM_MAX, ZOOM_MIN } from "../src/canvas/zoom";
 
@@ -70,4 +71,23 @@ test("all glyphs fit in sight, and few are not blown up", () => {
   assert.equal(fitted([at(2000, 2000)], { width: 1000, height: 700 }).zoom, 1);
   assert.deepEqual(fitted([at(2000, 2000)], { width: 1000, height: 700 }).scroll, { x: 1700, y: 1800 });
   assert.equal(fitted([], { width: 1000, height: 700 }).zoom, 1);
+});
+
+const glyph = { id: "g", symbol: "py", title: "", x: 0, y: 0, width: 400, height: 300, content: "1", timeout_seconds: null, fed_by: "" };
+
+test("of a glyph that was changed on both sides each change stays, as long as it is not of the same text", () => {
+  const met = merged(glyph, { ...glyph, content: "mine" }, { ...glyph, x: 80, title: "theirs" }, false);
+
+  assert.deepEqual(met, { glyph: { ...glyph, content: "mine", x: 80, title: "theirs" }, torn: false });
+});
+
+test("a text that was written on both sides stays as it was written here, and torn until both are the same", () => {
+  const mine = { ...glyph, content: "mine" };
+  const theirs = { ...glyph, content: "theirs" };
+
+  assert.deepEqual(merged(glyph, mine, theirs, false), { glyph: mine, torn: true });
+  assert.deepEqual(merged(theirs, mine, { ...theirs, x: 8 }, true), { glyph: { ...mine, x: 8 }, torn: true });
+  assert.deepEqual(merged(theirs, mine, mine, true), { glyph: mine, torn: false });
+  assert.deepEqual(merged(glyph, mine, mine, false), { glyph: mine, torn: false });
+  assert.deepEqual(merged(glyph, glyph, theirs, false), { glyph: theirs, torn: false });
 });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { allowed } from "../src/api/roles";
 import type { Schedule, Watcher } from "../src/api/shapes";
 import { EVERYTHING, query } from "../src/panels/attestation-filter";
+import { facts } from "../src/panels/plugin-facts";
 import * as schedule from "../src/panels/schedule-draft";
 import * as watcher from "../src/panels/watcher-draft";
 import { matching } from "../src/shell/matching";
@@ -70,7 +71,7 @@ test("a schedule is an ix line or a handler, every so often or at times", () => 
 
 test("a schedule that lacks something says what, at its field", () => {
   assert.deepEqual(Object.keys(schedule.problems({ ...schedule.NEW, every: "0" })), ["line", "every"]);
-  assert.deepEqual(Object.keys(schedule.problems({ ...schedule.NEW, what: "handler", payload: "{", when: "cron", cron: "6" })), ["handler", "payload", "cron"]);
+  assert.deepEqual(Object.keys(schedule.problems({ ...schedule.NEW, what: "handler", payload: "{", when: "cron", cron: " " })), ["handler", "payload", "cron"]);
 });
 
 test("an interval is shown in its largest unit", () => {
@@ -79,3 +80,12 @@ test("an interval is shown in its largest unit", () => {
   assert.deepEqual([of(7200).every, of(7200).unit], ["2", "hours"]);
   assert.deepEqual([of(90).every, of(90).unit], ["90", "seconds"]);
 });
+
+test("what a plugin tells is in the order in which people ask, and what is new comes last", () => {
+  const told = { zeta: "1", queued: "3", running: "0", "executions.timed_out": "2", "executions.finished": "5", bio: "3.11.7 (main)", engine: "ready", "preload.Bio": "no" };
+
+  assert.deepEqual(facts("bio", told).filter(([, text]) => text), [
+    ["Python", "3.11.7"], ["Engine", "ready"], ["Runs now", "0 under way, 3 waiting"], ["Runs so far", "5 finished, 2 timed out"],
+    ["Preload Bio", "no"], ["zeta", "1"],
+  ]);
+}); // prettier-ignore

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Script } from "../src/api/shapes";
 import { examples, suggestions, typed, written } from "../src/ix/line";
+import { printed } from "../src/python/printed";
 import { hint } from "../src/python/templates";
 import { failure } from "../src/python/traceback";
 
@@ -60,4 +61,11 @@ test("a hint suits the glyph, and says what upstream is where it is fed", () => 
   assert.match(hint("py:bio", false), /Bio/);
   assert.match(hint("py:unheard-of", false), /print/);
   assert.match(hint("py:data", true), /^upstream/);
+});
+
+test("what only a terminal understands is not shown, and what was written over is shown as it was last", () => {
+  assert.equal(printed("plain ✓\tand\ntabs"), "plain ✓\tand\ntabs");
+  assert.equal(printed("\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b]8;;javascript:alert(1)\x1b\\link"), "red link");
+  assert.equal(printed("10 %\r50 %\r100 %\r\ndone\r\nover\r"), "100 %\ndone\nover");
+  assert.equal(printed("a\x00b\x07\x7f"), "a␀b␇␡");
 });

@@ -185,6 +185,11 @@ def test_schedules_are_made_paused_resumed_changed_and_deleted(host: IngestHost,
     qntx("schedule", "resume", made["id"])
     changed = host.http.patch(path, json={"interval_seconds": 900}).json()
     assert (changed["interval_seconds"], changed["cron"], changed["state"]) == (900, "", "active")
+    back = host.http.patch(path, json={"cron": "30 6 * * 1"}).json()
+    assert (back["interval_seconds"], back["cron"]) == (0, "30 6 * * 1")
+    assert host.http.patch(path, json={"cron": "monday"}).json()["field"] == "cron"
+    assert host.http.get("/api/pulse/schedules/next?cron=30 6 * * 1").json()["next_runs"][0] == back["next_run_at"]
+    assert host.http.get("/api/pulse/schedules/next?cron=6").json()["field"] == "cron"
     fired = qntx("schedule", "trigger", made["id"]).stdout.split()[0]
     assert host.ended(fired)["result"] == "tick"
     qntx("schedule", "delete", made["id"])

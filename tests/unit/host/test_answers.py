@@ -14,8 +14,9 @@ import pytest
 from qntx.host.answers import EVENT, FED_BYTES_MAX, Answers
 from qntx.host.canvas import RESULT_BYTES_MAX, Canvas, Glyph
 from qntx.host.events import Hub
-from qntx.host.executor import Answer, Script
+from qntx.host.executor import Answer, Happened, Script
 from qntx.host.store.memory import MemoryStore
+from qntx.host.transcripts import Transcripts
 from qntx.model.attestation import Draft, Filter
 from qntx.model.execution import Trigger
 
@@ -50,7 +51,8 @@ class World:
         self.store = MemoryStore()
         self.hub = Hub()
         self.told: list[dict[str, Any]] = []
-        self.answers = Answers(canvas, self.store, self.hub)
+        self.transcripts = Transcripts(self.hub)
+        self.answers = Answers(canvas, self.store, self.hub, self.transcripts)
 
     async def run(self, script: Script, ended: Answer | None, *attested: Draft, reason: str = "") -> Script:
         script = await self.answers.began(script)
@@ -126,6 +128,18 @@ async def test_a_run_that_never_answered_says_why(world: World) -> None:
     assert await world.canvas.answer("a") is None
 
 
+async def test_of_a_run_that_goes_on_it_is_there_what_it_said(world: World) -> None:
+    script = await world.answers.began(Script(code="1", glyph_id="a"))
+    world.answers.happened(script, Happened("stdout", {"text": "half"}))
+    strange = await world.answers.began(Script(code="1", glyph_id="elsewhere"))
+    world.answers.happened(strange, Happened("stdout", {"text": "nobody sees it"}))
+
+    assert [(run["glyph_id"], len(run["said"])) for run in world.transcripts.under_way()] == [("a", 1)]
+
+    await world.answers.ended(script, answer(1))
+    assert world.transcripts.under_way() == []
+
+
 async def test_of_a_firing_whoever_fires_tells(world: World) -> None:
     await world.run(Script(code="1", glyph_id="a", trigger=Trigger("watcher", "w")), answer(1))
     await asyncio.sleep(0)
@@ -163,7 +177,9 @@ async def test_a_job_that_ended_before_the_page_could_say_whose_it_is_is_fed_on_
     await world.canvas.keep_answer("i", b'{"job_id":"JB1"}')
     await world.answers.ingests("i", "JB1")
     await world.answers.ingests("i", "JB1")
+    await asyncio.sleep(0)
 
+    assert (world.told[0]["execution_id"], world.told[0]["status"]) == ("JB1", "started")
     assert await world.filed() == [{"answer": 7}, {"answer": "later"}]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qntx.db.postgres_database import Database
-from qntx.errors import InvalidRequest, NotFound
+from qntx.errors import Conflict, InvalidRequest, NotFound
 from qntx.host.canvas import CONTENT_CHARACTERS_MAX, GLYPHS_MAX, RESULT_BYTES_MAX, Canvas, Glyph
 from qntx.host.canvas_postgres import PostgresCanvas
 from qntx.host.keeping import CanvasStore
@@ -63,6 +63,20 @@ async def test_a_glyph_that_is_changed_keeps_its_place_and_its_answer(canvas: Ca
 
     assert [glyph.content for glyph in await canvas.glyphs()] == ["2 + 2", ""]
     assert await canvas.answer("a") == b"1"
+
+
+async def test_only_the_version_that_was_looked_at_is_changed_where_one_is_named(canvas: CanvasStore) -> None:
+    await canvas.put(BIO)
+    (looked_at,) = await canvas.glyphs()
+    await canvas.put(replace(BIO, content="2 + 2"), looked_at.version)
+
+    with pytest.raises(Conflict, match="was changed meanwhile"):
+        await canvas.put(replace(BIO, content="3 + 3"), looked_at.version)
+    with pytest.raises(Conflict):
+        await canvas.put(DATA, DATA.version)
+
+    assert await canvas.glyphs() == [replace(BIO, content="2 + 2")]
+    assert looked_at.version == replace(looked_at).version != replace(looked_at, x=11.0).version
 
 
 async def test_a_glyph_that_is_removed_takes_its_answer_along_and_feeds_nothing(canvas: CanvasStore) -> None:

@@ -30,6 +30,7 @@ def test_every_error_finds_its_status(kind):
     [
         (errors.InvalidRequest("timeout_secs", "negative"), grpc.StatusCode.INVALID_ARGUMENT, 400),
         (errors.MissingField("code"), grpc.StatusCode.INVALID_ARGUMENT, 400),
+        (errors.Conflict("changed"), grpc.StatusCode.ABORTED, 409),
         (errors.UnknownHandler("x"), grpc.StatusCode.NOT_FOUND, 404),
         (errors.NotPermitted("no"), grpc.StatusCode.PERMISSION_DENIED, 403),
         (errors.Busy("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, 429),

@@ -19,10 +19,11 @@ import structlog
 from qntx.errors import ChassisError, NotFound
 from qntx.host.canvas import RESULT_BYTES_MAX
 from qntx.host.events import Hub
-from qntx.host.executor import Answer, Script
+from qntx.host.executor import Answer, Happened, Script
 from qntx.host.keeping import CanvasStore
 from qntx.host.melds import actor, answered, upstream_of
 from qntx.host.store.base import AttestationStore
+from qntx.host.transcripts import Transcripts
 from qntx.model.attestation import Filter
 
 EVENT = "glyph_fired"
@@ -37,10 +38,11 @@ log = structlog.get_logger("qntx.host.answers")
 class Answers:
     """An async context manager: entered, it follows the jobs of ix glyphs too."""
 
-    def __init__(self, canvas: CanvasStore, store: AttestationStore, hub: Hub) -> None:
+    def __init__(self, canvas: CanvasStore, store: AttestationStore, hub: Hub, transcripts: Transcripts) -> None:
         self._canvas = canvas
         self._store = store
         self._hub = hub
+        self._transcripts = transcripts
         self._newest: dict[str, str] = {}
         """Of the runs under way whose glyph feeds others: its newest attestation when they began."""
         self._unclaimed: dict[str, bytes] = {}
@@ -64,14 +66,19 @@ class Answers:
             return script
         if await self._canvas.fed_by(glyph.id):
             self._newest[script.execution_id] = await self._newest_of(glyph.id)
-        self._tell(script, "started")
         if script.upstream is None and glyph.fed_by:
-            return replace(script, upstream=await self._upstream(glyph.fed_by))
+            script = replace(script, upstream=await self._upstream(glyph.fed_by))
+        self._transcripts.began(script)
+        self._tell(script, "started")
         return script
+
+    def happened(self, script: Script, event: Happened) -> None:
+        self._transcripts.happened(script, event)
 
     async def ended(self, script: Script, answer: Answer | None, reason: str = "") -> None:
         """That run has ended: with an answer, or with the reason why there is none."""
         before = self._newest.pop(script.execution_id, None)
+        self._transcripts.ended(script)
         try:
             if answer is not None:
                 await self._keep(script.glyph_id, answer)
@@ -87,6 +94,7 @@ class Answers:
 
     async def ingests(self, glyph_id: str, job_id: str) -> None:
         """That job is the ix glyph's. It may have ended by now: a page is slower than a short job."""
+        self._publish(glyph_id, job_id, "started", "")
         answer_json = self._unclaimed.pop(job_id, None)
         if answer_json is not None and await self._canvas.fed_by(glyph_id):
             await self._feed(glyph_id, answer_json)

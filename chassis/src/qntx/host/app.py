@@ -72,6 +72,7 @@ from qntx.host.serving import HttpServer, Tls
 from qntx.host.store.base import AttestationStore
 from qntx.host.store.node_key import NodeKey
 from qntx.host.stores import Stores
+from qntx.host.transcripts import Transcripts
 from qntx.host.watchers import declared as declared_watchers
 from qntx.host.watchers.dispatcher import HostDispatcher
 from qntx.host.watchers.engine import Engine
@@ -97,6 +98,7 @@ class Host:
         self.registry = Registry()
         self.executor = Executor(self.registry, config.host.default_provider)
         self.hub = Hub()
+        self.transcripts = Transcripts(self.hub)
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -153,12 +155,13 @@ class Host:
         manager = Manager(installed, attached, self.registry, home, introduction, config.plugin, membership)
         if self._serve:
             glyphs = await stack.enter_async_context(kept.canvas())
-            answers = await stack.enter_async_context(Answers(glyphs, store, self.hub))
+            answers = await stack.enter_async_context(Answers(glyphs, store, self.hub, self.transcripts))
             self.executor.observer = answers
             engine = await self._watching(stack, kept, store, work, glyphs)
             melds = Melds(glyphs, engine)
             await melds.follow()
-            await self._answering(stack, store, manager, engine, work, audit, canvas.router(glyphs, melds, answers))
+            shown = canvas.router(glyphs, melds, answers, self.hub)
+            await self._answering(stack, store, manager, engine, work, audit, shown)
         # Last, so that they are stopped first, while what they call still answers.
         await stack.enter_async_context(manager)
         if self._serve:
@@ -221,7 +224,7 @@ class Host:
             session.router(self._door),
             glyphs,
             names.router(),
-            python.router(self.executor),
+            python.router(self.executor, self.transcripts),
             attestations.router(store),
             events.router(store, self.hub),
             watchers.router(engine, store),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from qntx.db.file import File
-from qntx.errors import InvalidRequest, NotFound
+from qntx.errors import Conflict, InvalidRequest, NotFound
 
 GLYPHS_MAX = 1000
+VERSION_CHARACTERS = 16
 CONTENT_CHARACTERS_MAX = 1_000_000
 RESULT_BYTES_MAX = 8 * 1024 * 1024
 
@@ -65,6 +69,16 @@ class Glyph:
     fed_by: str = ""
     """The glyph it is melded to: what that one answers is `upstream` here."""
 
+    @property
+    def version(self) -> str:
+        """The same for the same glyph, and another once anything of it is changed."""
+        return hashlib.sha256(msgspec.json.encode(astuple(self))).hexdigest()[:VERSION_CHARACTERS]
+
+    def check(self, kept: Glyph | None, version: str) -> None:
+        """Raise Conflict where what is kept under its id is not of that version; of none, anything is."""
+        if version and (kept is None or kept.version != version):
+            raise Conflict(f"glyph {self.id!r} was changed meanwhile; look at it, and change it as it is now")
+
 
 _COLUMNS = ", ".join(field.name for field in fields(Glyph))
 _PLACES = ", ".join("?" for _ in fields(Glyph))
@@ -110,14 +124,19 @@ class Canvas:
             "SELECT id FROM glyph JOIN result ON glyph_id = id WHERE symbol = 'ix' AND answer ->> 'job_id' = ?", job_id
         )
 
-    async def put(self, glyph: Glyph) -> None:
-        """Place it, or change it. Its last answer stays. One that was removed stays removed."""
+    async def put(self, glyph: Glyph, version: str = "") -> None:
+        """Place it, or change it; of that version only, where one is named. Its last answer stays.
+
+        One that was removed stays removed.
+        """
         if len(glyph.content) > CONTENT_CHARACTERS_MAX:
             raise InvalidRequest("content", f"is longer than {CONTENT_CHARACTERS_MAX} characters")
 
         def write(connection: sqlite3.Connection) -> None:
             if connection.execute("SELECT 1 FROM removed WHERE glyph_id = ?", (glyph.id,)).fetchone():
                 raise NotFound(f"glyph {glyph.id!r} was removed from the canvas; place a new one under another id")
+            row = connection.execute(f"SELECT {_COLUMNS} FROM glyph WHERE id = ?", (glyph.id,)).fetchone()
+            glyph.check(Glyph(*row) if row else None, version)
             connection.execute(_SAVE, astuple(glyph))
             if connection.execute("SELECT count(*) FROM glyph").fetchone()[0] > GLYPHS_MAX:
                 raise InvalidRequest("id", f"the canvas holds {GLYPHS_MAX} glyphs already; remove some first")

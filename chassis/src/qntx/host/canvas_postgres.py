@@ -76,13 +76,16 @@ class PostgresCanvas(PostgresRoom):
         asked = "SELECT id FROM qntx.glyph JOIN qntx.result ON glyph_id = id WHERE symbol = 'ix' AND job_id = %s"
         return [row[0] for row in await self._read(asked, (job_id,))]
 
-    async def put(self, glyph: Glyph) -> None:
+    async def put(self, glyph: Glyph, version: str = "") -> None:
         if len(glyph.content) > CONTENT_CHARACTERS_MAX:
             raise InvalidRequest("content", f"is longer than {CONTENT_CHARACTERS_MAX} characters")
 
         def write(connection: Connection) -> None:
             if connection.execute("SELECT 1 FROM qntx.removed WHERE glyph_id = %s", (glyph.id,)).fetchone():
                 raise NotFound(f"glyph {glyph.id!r} was removed from the canvas; place a new one under another id")
+            asked = f"SELECT {_COLUMNS} FROM qntx.glyph WHERE id = %s FOR UPDATE"
+            row = connection.execute(asked, (glyph.id,)).fetchone()
+            glyph.check(Glyph(*row) if row else None, version)
             connection.execute(_SAVE, astuple(glyph))
             counted = connection.execute("SELECT count(*) FROM qntx.glyph").fetchone()
             if counted is not None and counted[0] > GLYPHS_MAX:

@@ -84,6 +84,9 @@ class Observer(Protocol):
     async def began(self, script: Script) -> Script:
         """What it returns is what runs."""
 
+    def happened(self, script: Script, event: Happened) -> None:
+        """What it says while it goes."""
+
     async def ended(self, script: Script, answer: Answer | None, reason: str = "") -> None:
         """Before whoever asked has the answer. Without one, the reason says why."""
 
@@ -123,6 +126,8 @@ class Executor:
                     if event.kind == "end":
                         answer = event.data
                         await observer.ended(script, answer)
+                    else:
+                        observer.happened(script, event)
                     yield event
         except ChassisError as error:
             reason = str(error)

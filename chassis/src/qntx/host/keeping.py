@@ -70,8 +70,11 @@ class CanvasStore(Protocol):
     async def ingesting(self, job_id: str) -> list[str]:
         """The ix glyphs whose last job that is."""
 
-    async def put(self, glyph: Glyph) -> None:
-        """Place it, or change it. Its last answer stays. One that was removed stays removed."""
+    async def put(self, glyph: Glyph, version: str = "") -> None:
+        """Place it, or change it; of that version only, where one is named. Its last answer stays.
+
+        One that was removed stays removed.
+        """
 
     async def remove(self, glyph_id: str) -> None:
         """Take it away, with its answer; what it fed is fed by nothing."""

@@ -24,7 +24,7 @@ from qntx.errors import Unavailable
 from qntx.host.events import HostEvent, Hub
 
 CHANNEL = "qntx_events"
-KINDS = ("firing", "glyph_fired", "job")
+KINDS = ("firing", "glyph", "glyph_fired", "glyph_output", "job")
 """Plugins are each host's own, and attestations are followed in the store."""
 
 TOGETHER_SECONDS = 0.05

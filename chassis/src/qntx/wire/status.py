@@ -19,6 +19,7 @@ class Status(NamedTuple):
 
 STATUSES: dict[type[errors.ChassisError], Status] = {
     errors.Refused: Status(grpc.StatusCode.INVALID_ARGUMENT, 400),
+    errors.Conflict: Status(grpc.StatusCode.ABORTED, 409),
     errors.NotFound: Status(grpc.StatusCode.NOT_FOUND, 404),
     errors.NotPermitted: Status(grpc.StatusCode.PERMISSION_DENIED, 403),
     errors.Unavailable: Status(grpc.StatusCode.UNAVAILABLE, 503),

@@ -54,6 +54,13 @@ export function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What is wrong, without the name of the field that it is said at. */
+export function fault(error: unknown): string {
+  const said = reason(error);
+  const named = error instanceof Refusal && error.field ? `${error.field}: ` : "";
+  return named && said.startsWith(named) ? said.slice(named.length) : said;
+}
+
 async function refusal(response: Response): Promise<Refusal> {
   const text = await response.text();
   try {

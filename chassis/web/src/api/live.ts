@@ -3,10 +3,13 @@
 import { signal } from "@preact/signals";
 import { listen } from "./events";
 
-export type Kind = "job" | "plugin" | "firing" | "glyph_fired";
+const KINDS = ["job", "plugin", "firing", "glyph", "glyph_fired", "glyph_output"] as const;
 
-const KINDS: Kind[] = ["job", "plugin", "firing", "glyph_fired"];
+export type Kind = (typeof KINDS)[number];
+
 const listeners = new Map<Kind, Set<(data: unknown) => void>>(KINDS.map((kind) => [kind, new Set()]));
+/** What is done once the host is heard again. */
+const returns = new Set<() => void>();
 
 /** Whether the host is there. */
 export const connected = signal(true);
@@ -15,19 +18,23 @@ export function connect(): void {
   const tell = (kind: Kind) => (data: unknown) => {
     for (const listener of listeners.get(kind)!) listener(data);
   };
+  const catchUp = () => {
+    for (const act of returns) act();
+  };
   listen(`/api/events?kinds=${KINDS.join(",")}`, {
-    on: Object.fromEntries(KINDS.map((kind) => [kind, tell(kind)])),
-    state: (now) => (connected.value = now),
+    on: { ...Object.fromEntries(KINDS.map((kind) => [kind, tell(kind)])), missed: catchUp },
+    state: (now) => {
+      const back = now && !connected.value;
+      connected.value = now;
+      if (back) catchUp();
+    },
   });
 }
 
-/** Calls that whenever the host is there again: what it said meanwhile was not heard. */
+/** Calls that whenever something the host said was not heard: it was away, or the page too slow. */
 export function onReturn(act: () => void): () => void {
-  let away = false;
-  return connected.subscribe((now) => {
-    if (now && away) act();
-    away = !now;
-  });
+  returns.add(act);
+  return () => returns.delete(act);
 }
 
 /** Returns what ends it. */

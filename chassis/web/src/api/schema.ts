@@ -422,6 +422,11 @@ export interface components {
             timeout_seconds: number | null;
             /** Fed By */
             fed_by: string;
+            /**
+             * Version
+             * @description Another once anything of it is changed.
+             */
+            version: string;
         };
         /**
          * GlyphBody
@@ -475,6 +480,12 @@ export interface components {
              * @default
              */
             fed_by: string;
+            /**
+             * Version
+             * @description Which version this changes; refused with 409 where it is another by now. Left out, any.
+             * @default
+             */
+            version: string;
         };
         /** Health */
         Health: {
@@ -638,6 +649,11 @@ export interface components {
             attempts: number;
             /** Parent Id */
             parent_id: string;
+            /**
+             * Principal
+             * @description Who asked: the name of their token. Empty where none was demanded.
+             */
+            principal: string;
             /** Progress */
             progress: {
                 [key: string]: unknown;
@@ -666,6 +682,16 @@ export interface components {
             started_at: string;
             /** Completed At */
             completed_at: string;
+        };
+        /**
+         * Joined
+         * @description The replicas that joined in the database that hosts share, and have not left.
+         */
+        Joined: {
+            /** Name */
+            name: string;
+            /** Addresses */
+            addresses: string[];
         };
         /**
          * Level
@@ -903,6 +929,18 @@ export interface components {
             name: string;
             state: components["schemas"]["State"];
         };
+        /** Said */
+        Said: {
+            /**
+             * Kind
+             * @description stdout, stderr, display, progress or log.
+             */
+            kind: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
         /** ScheduleBody */
         ScheduleBody: {
             /**
@@ -951,6 +989,11 @@ export interface components {
             state?: string | null;
             /** Interval Seconds */
             interval_seconds?: number | null;
+            /**
+             * Cron
+             * @description A cron expression in UTC, instead of an interval.
+             */
+            cron?: string | null;
         };
         /** ScriptRecord */
         ScriptRecord: {
@@ -1005,6 +1048,26 @@ export interface components {
         Settings: {
             [key: string]: string | number | boolean;
         };
+        /** StageList */
+        StageList: {
+            /** Job Id */
+            job_id: string;
+            /** Stages */
+            stages: components["schemas"]["StageRecord"][];
+            /** Count */
+            count: number;
+        };
+        /** StageRecord */
+        StageRecord: {
+            /** Stage */
+            stage: string;
+            /** Log Count */
+            log_count: number;
+            /** Started At */
+            started_at: string;
+            /** Updated At */
+            updated_at: string;
+        };
         /**
          * State
          * @description As `/api/plugins` names them.
@@ -1030,6 +1093,33 @@ export interface components {
             last_run_at: string;
             /** Last Error */
             last_error: string;
+        };
+        /**
+         * UnderWay
+         * @description A run of a glyph on the canvas that goes on.
+         */
+        UnderWay: {
+            /** Glyph Id */
+            glyph_id: string;
+            /** Execution Id */
+            execution_id: string;
+            /** Started At Ms */
+            started_at_ms: number;
+            /**
+             * Number
+             * @description Of its last `glyph_output` event: those with a higher one go on from here.
+             */
+            number: number;
+            /**
+             * Said
+             * @description What it has said so far, as far as that is shown while it goes.
+             */
+            said: components["schemas"]["Said"][];
+        };
+        /** UnderWayList */
+        UnderWayList: {
+            /** Runs */
+            runs: components["schemas"]["UnderWay"][];
         };
         /** Verified */
         Verified: {

@@ -7,13 +7,15 @@ type Shapes = components["schemas"];
 export type Answer = Shapes["ExecutionAnswer"];
 export type Attestation = Shapes["AttestationRecord"];
 export type ExecuteBody = Partial<Shapes["ExecuteBody"]>;
-export type Glyph = Shapes["GlyphAnswer"];
+export type KeptGlyph = Shapes["GlyphAnswer"];
+export type Glyph = Omit<KeptGlyph, "version">;
 export type Job = Shapes["JobRecord"];
 export type JobLine = Shapes["LineRecord"];
 export type Name = Shapes["Name"];
 export type PluginInfo = Shapes["PluginInfo"];
 export type PluginLine = Shapes["LogLine"];
 export type Script = Shapes["ScriptRecord"];
+export type RunUnderWay = Shapes["UnderWay"];
 export type Statistics = Shapes["Statistics"];
 export type Watcher = Shapes["WatcherAnswer"];
 

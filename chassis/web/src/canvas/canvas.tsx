@@ -3,13 +3,13 @@
 import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { barred, may } from "../api/session";
-import type { Glyph } from "../api/shapes";
+import type { Glyph, GlyphKind } from "../api/shapes";
 import { IxGlyph } from "../ix/ix-glyph";
 import { PythonGlyph } from "../python/python-glyph";
 import { Button, IconButton } from "../ui/button";
 import { Empty } from "../ui/empty";
 import { drag } from "./drag";
-import { flushAll, glyph, glyphs, kinds, loaded, order } from "./glyphs";
+import { flushAll, glyph, glyphs, kinds, loaded, newer, order } from "./glyphs";
 import { curve } from "./meld";
 import { drawn } from "./meld-port";
 import { extent } from "./place";
@@ -89,13 +89,17 @@ function Melds() {
   );
 }
 
+function placeable(): Pick<GlyphKind, "symbol" | "title">[] {
+  return [...kinds.value, { symbol: "ix", title: "Ingest a file or an address" }];
+}
+
 function Welcome() {
   return (
     <Empty icon="canvas" title="Nothing here yet">
       <p>Place a glyph, write a few lines of Python in it, and run it with Ctrl-Enter.</p>
       <p>
-        {kinds.value.map(({ symbol, title }) => (
-          <Button key={symbol} icon="plus" onClick={() => placed(symbol)}>{symbol}<span class="muted">{title}</span></Button>
+        {placeable().map(({ symbol, title }) => (
+          <Button key={symbol} icon="plus" needs="run" onClick={() => placed(symbol)}><span class="kind" data-kind={symbol}>{symbol}</span><span class="muted">{title}</span></Button>
         ))}
       </p>
       {kinds.value.length === 0 && <p class="muted">No plugin is running: look under Plugins for why.</p>}
@@ -107,21 +111,19 @@ function Adders() {
   const bar = barred("run");
   return (
     <div class="adders" role="toolbar" aria-label="Place a glyph">
-      {[...kinds.value.map(({ symbol, title }) => ({ symbol, title })), { symbol: "ix", title: "Ingest: run a script on a file or address" }].map(
-        ({ symbol, title }) => (
-          <button key={symbol} type="button" title={bar || title} aria-disabled={bar !== ""} onClick={() => placed(symbol)}>+ {symbol}</button>
-        ),
-      )}
+      {placeable().map(({ symbol, title }) => (
+        <button key={symbol} type="button" title={bar || title} aria-disabled={bar !== ""} onClick={() => placed(symbol)}>+ {symbol}</button>
+      ))}
     </div>
   );
 } // prettier-ignore
 
 /** Whether the host has what is on the canvas. */
 function Keeping() {
-  const now = keeping.value;
+  const now = newer.value.size > 0 ? "failed" : keeping.value;
   if (!may("run")) return <p class="keeping">You may look, not change</p>;
   const words = { saved: "Saved", saving: "Saving…", failed: "Not saved" };
-  return <p class={`keeping ${now}`} role={now === "failed" ? "alert" : undefined} title={unkept.value || undefined}>{words[now]}</p>;
+  return <p class={`keeping ${now}`} role={now === "failed" ? "alert" : undefined} title={unkept.value || (now === "failed" ? "A text was changed in another window too: choose which one stays." : undefined)}>{words[now]}</p>;
 } // prettier-ignore
 
 function Zoom() {

@@ -6,7 +6,7 @@ import type { Glyph } from "../api/shapes";
 import { IconButton } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { drag } from "./drag";
-import { change, glyph as known, move, remove } from "./glyphs";
+import { change, glyph as known, keepMine, move, newer, remove, takeTheirs } from "./glyphs";
 import { MeldPort } from "./meld-port";
 import { GRID } from "./place";
 import { zoom } from "./view";
@@ -53,13 +53,21 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
           onKeyDown={(event) => stepped(event, (dx, dy) => move(id, { x: x + dx, y: y + dy }))}>
           <Icon name="grip" />
         </button>
-        <span class="kind">{symbol}</span>
+        <span class="kind" data-kind={symbol}>{symbol}</span>
         <input class="title" value={title} placeholder="untitled" aria-label={`Title of ${name}`} spellcheck={false} readOnly={!may("run")}
+          onInput={(event) => change(id, { title: event.currentTarget.value })}
           onChange={(event) => change(id, { title: event.currentTarget.value.trim() })}
           onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
         <span class="actions">{actions}</span>
         <IconButton icon="close" label={`Remove ${name}`} needs="run" onClick={() => void remove(id)} />
       </header>
+      {newer.value.has(id) && (
+        <p class="newer" role="alert">
+          <span>This text was changed in another window while it was changed here. Yours is not saved.</span>
+          <button type="button" class="link" onClick={() => takeTheirs(id)}>Take the other</button>
+          <button type="button" class="link" onClick={() => keepMine(id)}>Keep mine</button>
+        </p>
+      )}
       {source && (
         <p class="fed-by">
           <Icon name="meld" /> <span>upstream is what <b>{source.title || source.symbol}</b> attests, or else answers</span>

@@ -3,13 +3,15 @@
 import { batch, signal, type Signal } from "@preact/signals";
 import { ask, path, reason, Refusal } from "../api/client";
 import { barred } from "../api/session";
-import type { Glyph, GlyphKind } from "../api/shapes";
-import { complain } from "../shell/notices";
+import type { Glyph, GlyphKind, KeptGlyph } from "../api/shapes";
+import { complain, say } from "../shell/notices";
 import { feeds } from "./meld";
+import { merged, same } from "./merge";
 import { beside, GRID, snapped, type Place } from "./place";
-import { forget, now, overdue, soon, track, underWay } from "./saving";
+import { forget, inTurn, now, overdue, soon, track } from "./saving";
 
 const GONE = 404;
+const CHANGED = 409;
 /** What the host puts before the id of a glyph, where that is an actor. */
 const ACTOR = "glyph:";
 
@@ -17,7 +19,14 @@ export const order = signal<string[]>([]);
 export const kinds = signal<GlyphKind[]>([]);
 export const loaded = signal(false);
 
+/** Texts that somebody else wrote while one wrote here: both are kept until one is chosen. */
+export const newer = signal<ReadonlyMap<string, string>>(new Map());
+
 const known = new Map<string, Signal<Glyph>>();
+/** Each as the host has it, as far as is known. */
+const kept = new Map<string, KeptGlyph>();
+/** Taken away here: what is told of them later is of before. */
+const removed = new Set<string>();
 const saver = { save: put, refused };
 
 export function glyph(id: string): Signal<Glyph> | undefined {
@@ -30,15 +39,19 @@ export function glyphs(): Glyph[] {
 
 export async function load(): Promise<void> {
   const [canvas, offered] = await Promise.all([
-    ask<{ glyphs: Glyph[] }>("GET", "/api/canvas"),
+    all(),
     ask<GlyphKind[]>("GET", "/api/plugins/glyphs"),
   ]);
   batch(() => {
-    for (const each of canvas.glyphs) known.set(each.id, signal(each));
-    order.value = canvas.glyphs.map((each) => each.id);
+    for (const each of canvas) adopt(each);
     kinds.value = offered;
     loaded.value = true;
   });
+}
+
+/** Every glyph as the host has it. */
+export async function all(): Promise<KeptGlyph[]> {
+  return (await ask<{ glyphs: KeptGlyph[] }>("GET", "/api/canvas")).glyphs;
 }
 
 export async function loadKinds(): Promise<void> {
@@ -47,7 +60,7 @@ export async function loadKinds(): Promise<void> {
 
 /** Placed where there is room, or beside the glyph that feeds it. */
 export function place(symbol: string, options: Partial<Glyph> = {}): Glyph {
-  const size = symbol === "ix" ? { width: 52 * GRID, height: 30 * GRID } : { width: 60 * GRID, height: 36 * GRID };
+  const size = symbol === "ix" ? { width: 56 * GRID, height: 36 * GRID } : { width: 60 * GRID, height: 36 * GRID };
   const others = glyphs();
   const source = others.find((each) => each.id === options.fed_by);
   const made: Glyph = {
@@ -70,11 +83,11 @@ export function place(symbol: string, options: Partial<Glyph> = {}): Glyph {
 }
 
 export function change(id: string, changed: Partial<Glyph>): void {
-  const kept = known.get(id);
-  if (!kept) return;
+  const shown = known.get(id);
+  if (!shown) return;
   const bar = barred("run");
   if (bar) return complain(bar);
-  kept.value = { ...kept.value, ...changed };
+  shown.value = { ...shown.value, ...changed };
   soon(id, saver);
 }
 
@@ -91,12 +104,59 @@ export function meld(source: string, target: string): void {
 }
 
 export async function remove(id: string): Promise<void> {
+  const taken = known.get(id)?.value;
+  removed.add(id);
   drop(id);
-  const removing = underWay(id).then(() => ask<void>("DELETE", path`/api/canvas/${id}`));
+  if (taken?.content) say(`${named(taken)} is removed.`, again(taken, "Undo"));
+  const removing = inTurn(id, () => ask<void>("DELETE", path`/api/canvas/${id}`));
   track(id, removing);
   await removing.catch((error: unknown) => {
     if (!(error instanceof Refusal && error.status === GONE)) complain(reason(error));
   });
+}
+
+/** Whether the host has that very version already, as far as is known here. */
+export function upToDate(id: string, version: string): boolean {
+  return kept.get(id)?.version === version;
+}
+
+/** Which glyphs the host had, when it was last heard of them. */
+export function keptIds(): string[] {
+  return [...kept.keys()];
+}
+
+/** As the host has it now, beside what was changed here meanwhile; unless that version is what is here. */
+export function look(id: string, version = ""): Promise<void> {
+  return inTurn(id, async () => {
+    if (version && upToDate(id, version)) return;
+    try {
+      if (adopt(await ask<KeptGlyph>("GET", path`/api/canvas/${id}`))) soon(id, saver);
+    } catch (error) {
+      if (!(error instanceof Refusal && error.status === GONE)) throw error;
+      gone(id);
+    }
+  });
+}
+
+/** It was removed elsewhere. */
+export function gone(id: string): void {
+  const lost = known.get(id)?.value;
+  if (!lost || !kept.has(id)) return;
+  drop(id);
+  say(`${named(lost)} was removed in another window.`, lost.content ? again(lost, "Bring it back") : undefined);
+}
+
+/** Of two texts, the other one. */
+export function takeTheirs(id: string): void {
+  const content = newer.value.get(id);
+  chosen(id);
+  if (content !== undefined) change(id, { content });
+}
+
+/** Of two texts, the one that is here. */
+export function keepMine(id: string): void {
+  chosen(id);
+  change(id, {});
 }
 
 /** At once, because somebody is about to look: a run. */
@@ -120,28 +180,81 @@ export function flushAll(): void {
   const headers = { "Content-Type": "application/json" };
   for (const id of overdue()) {
     forget(id);
-    const { id: _, ...body } = known.get(id)!.value;
-    void fetch(path`/api/canvas/${id}`, { method: "PUT", headers, body: JSON.stringify(body), keepalive: true });
+    void fetch(path`/api/canvas/${id}`, { method: "PUT", headers, body: JSON.stringify(written(id)), keepalive: true });
   }
 }
 
 async function put(id: string): Promise<void> {
-  const kept = known.get(id);
-  if (!kept) return;
-  const { id: _, ...body } = kept.value;
-  await ask("PUT", path`/api/canvas/${id}`, body);
+  while (known.has(id)) {
+    try {
+      const saved = await ask<KeptGlyph>("PUT", path`/api/canvas/${id}`, written(id));
+      if (known.has(id)) kept.set(id, saved);
+      return;
+    } catch (error) {
+      if (!(error instanceof Refusal && error.status === CHANGED)) throw error;
+    }
+    // Somebody else was first: theirs, beside what was changed here.
+    if (!adopt(await ask<KeptGlyph>("GET", path`/api/canvas/${id}`))) return;
+  }
+}
+
+/** What the host is sent of it. Where two texts are to be chosen from, the one that it has stays. */
+function written(id: string): Omit<KeptGlyph, "id"> {
+  const { id: _, ...glyph } = known.get(id)!.value;
+  const content = newer.value.get(id) ?? glyph.content;
+  return { ...glyph, content, version: kept.get(id)?.version ?? "" };
+}
+
+/** Returns whether something that was changed here is to be saved over it. */
+function adopt(theirs: KeptGlyph): boolean {
+  const { version: _, ...glyph } = theirs;
+  const { id } = glyph;
+  if (removed.has(id)) return false;
+  const mine = known.get(id);
+  const base = kept.get(id) ?? theirs;
+  kept.set(id, theirs);
+  if (!mine) {
+    known.set(id, signal(glyph));
+    order.value = [...order.value, id];
+    return false;
+  }
+  const met = merged(base, mine.value, glyph, newer.value.has(id));
+  if (met.torn) newer.value = new Map(newer.value).set(id, glyph.content);
+  else chosen(id);
+  if (!same(met.glyph, mine.value)) mine.value = met.glyph;
+  return !same(met.torn ? { ...met.glyph, content: glyph.content } : met.glyph, glyph);
 }
 
 function refused(id: string, error: Refusal): void {
-  complain(`Not kept: ${error.message}`);
+  const lost = known.get(id)?.value;
+  complain(`Not kept: ${error.message}`, error.status === GONE && lost?.content ? again(lost, "Bring it back") : undefined);
   if (error.status === GONE) drop(id);
 }
 
+/** What it fed is fed by nothing, as the host has it too. */
 function drop(id: string): void {
   forget(id);
   batch(() => {
     order.value = order.value.filter((each) => each !== id);
     known.delete(id);
-    for (const each of glyphs()) if (each.fed_by === id) change(each.id, { fed_by: "" });
+    kept.delete(id);
+    chosen(id);
+    for (const each of glyphs()) if (each.fed_by === id) known.get(each.id)!.value = { ...each, fed_by: "" };
   });
+}
+
+function chosen(id: string): void {
+  if (!newer.value.has(id)) return;
+  const rest = new Map(newer.value);
+  rest.delete(id);
+  newer.value = rest;
+}
+
+function named({ title, symbol }: Glyph): string {
+  return title ? `“${title}”` : `The ${symbol} glyph`;
+}
+
+/** Places it again, as another: one that was removed stays removed. */
+function again({ id: _, fed_by, ...rest }: Glyph, label: string) {
+  return { label, act: () => void place(rest.symbol, { ...rest, fed_by: known.has(fed_by) ? fed_by : "" }) };
 }

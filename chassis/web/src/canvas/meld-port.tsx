@@ -62,7 +62,7 @@ function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
       <p class="muted">Feed the answer to</p>
       {others.map((each) => (
         <button key={each.id} type="button" onClick={choose(() => meld(glyph.id, each.id))}>
-          <span class="kind">{each.symbol}</span> {each.title || "untitled"}
+          <span class="kind" data-kind={each.symbol}>{each.symbol}</span> {each.title || "untitled"}
         </button>
       ))}
       {kinds.value.map(({ symbol }) => (

@@ -15,6 +15,7 @@ interface Saver {
 }
 
 const due = new Map<string, number>();
+const last = new Map<string, Promise<void>>();
 const under = signal(new Map<string, Promise<void>>());
 const waiting = signal(0);
 const failing = signal("");
@@ -32,11 +33,10 @@ export function soon(id: string, saver: Saver, after = SAVE_AFTER_MS): void {
   waiting.value = due.size;
 }
 
-/** Resolves once the host has it; rejects where it does not. */
+/** Resolves once the host has it, or has said why not. */
 export async function now(id: string, saver: Saver): Promise<void> {
   forget(id);
-  const before = under.value.get(id)?.catch(() => undefined);
-  const saving = (before ?? Promise.resolve()).then(() => saver.save(id));
+  const saving = inTurn(id, () => saver.save(id));
   track(id, saving);
   try {
     await saving;
@@ -63,7 +63,18 @@ export function overdue(): string[] {
   return [...due.keys()];
 }
 
-/** Something else that is being kept: what is saved next under that id comes after it. */
+/** One thing at a time for each id: what is asked of the host later is answered later. */
+export function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+  const turn = (last.get(id) ?? Promise.resolve()).then(work);
+  const done = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  last.set(id, done);
+  return turn;
+}
+
+/** Something that is being kept, until it is. */
 export function track(id: string, work: Promise<void>): void {
   under.value = new Map(under.value).set(id, work);
   const done = () => {
@@ -73,8 +84,4 @@ export function track(id: string, work: Promise<void>): void {
     under.value = rest;
   };
   work.then(done, done);
-}
-
-export function underWay(id: string): Promise<void> {
-  return under.value.get(id)?.catch(() => undefined) ?? Promise.resolve();
 }

@@ -3,6 +3,7 @@
 import { useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, path, reason, Refusal } from "../api/client";
+import { on } from "../api/live";
 import type { Glyph, Job, Script } from "../api/shapes";
 import { placed } from "../canvas/placed";
 import { GlyphFrame } from "../canvas/glyph-frame";
@@ -39,6 +40,10 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
       if (result && !jobId.value) jobId.value = result.job_id;
     });
   }, []); // prettier-ignore
+  // In whichever window it was set off.
+  useEffect(() => on<{ glyph_id: string; execution_id: string }>("glyph_fired", (fired) => {
+    if (fired.glyph_id === glyph.id && fired.execution_id) jobId.value = fired.execution_id;
+  }), []); // prettier-ignore
   useEffect(() => {
     if (!jobId.value) return;
     const [shown, end] = follow(jobId.value);

@@ -1,7 +1,7 @@
 /** How far an ingestion is, what it said, and what it answered. */
 
 import type { Job, JobLine } from "../api/shapes";
-import { active } from "../panels/job-follow";
+import { active, called } from "../panels/job-follow";
 import { JobLog } from "../panels/job-log";
 import { Value } from "../results/value";
 import { ProgressBar } from "../ui/progress";
@@ -13,7 +13,7 @@ export function JobView({ job, lines }: { job: Job; lines: JobLine[] }) {
   return (
     <div class="job-view">
       <p class="job-head">
-        <Status of={job.status} /> <a href={`#/jobs/${encodeURIComponent(job.id)}`}>{job.source || job.handler_name}</a>{" "}
+        <Status of={job.status} /> <a href={`#/jobs/${encodeURIComponent(job.id)}`}>{called(job)}</a>{" "}
         <span class="muted"><Time at={job.completed_at || job.started_at || job.created_at} /></span>
       </p>
       {going && <ProgressBar progress={job.progress} />}

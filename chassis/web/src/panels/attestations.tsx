@@ -72,7 +72,7 @@ export function Attestations() {
       {filter}
       {wrong.value && <p class="wrong pad">{wrong.value}</p>}
       {loaded.value && found.value.length === 0 && !wrong.value ? (
-        <Empty icon="attestations" title="No attestation matches">
+        <Empty icon="attestations" title={query(wanted.value) ? "No attestation matches" : "No attestations yet"}>
           <p>Scripts make them with <code>attest(subjects, predicates)</code>. Terms are whole; several are separated by commas.</p>
         </Empty>
       ) : (

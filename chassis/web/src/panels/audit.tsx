@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, reason, Refusal, send } from "../api/client";
 import type { Capsule } from "../api/shapes";
+import { termName } from "../canvas/glyphs";
 import { copy } from "../results/download";
 import { chosen, go } from "../shell/route";
 import { Button, IconButton } from "../ui/button";
@@ -87,11 +88,11 @@ function Row({ capsule }: { capsule: Capsule }) {
   return (
     <>
       <span class="row-main">
-        <b>{capsule.context.agent_id || capsule.type}</b>
-        <span class="muted one-line">{[capsule.trigger.source, capsule.outcome.summary].filter(Boolean).join(" · ")}</span>
+        <b>{termName(capsule.trigger.source) || capsule.type}</b>
+        <span class="muted one-line">{capsule.outcome.summary}</span>
       </span>
       <span class="row-side">
-        <span><span class="muted">#{capsule.sequence}</span> <Status of={capsule.outcome.status} /></span>
+        <span><span class="muted">#{capsule.sequence}</span> <span class="kind">{capsule.context.agent_id}</span> <Status of={capsule.outcome.status} /></span>
         <span class="muted"><Time at={capsule.trigger.timestamp} /></span>
       </span>
     </>

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ask, path, reason } from "../api/client";
 import type { Capsule } from "../api/shapes";
+import { termName } from "../canvas/glyphs";
 import { JsonTree } from "../results/json-tree";
 import { copy } from "../results/download";
 import { Button, IconButton } from "../ui/button";
@@ -24,7 +25,7 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
   const { trigger, outcome, execution } = capsule;
   return (
     <>
-      <h2>{capsule.context.agent_id || capsule.type}</h2>
+      <h2>{termName(trigger.source) || capsule.type}</h2>
       <div class="detail-actions">
         <Status of={outcome.status} />
         <span class="spring" />
@@ -33,6 +34,7 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
       </div>
       <Facts facts={[
         ["Number", `${capsule.sequence} in the chain`],
+        ["Plugin", capsule.context.agent_id],
         ["Set off by", trigger.source],
         ["Started", <Time at={trigger.timestamp} />],
         ["Took", duration(execution.duration_ms)],

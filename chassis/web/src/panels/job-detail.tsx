@@ -10,7 +10,7 @@ import { Button } from "../ui/button";
 import { ProgressBar } from "../ui/progress";
 import { Status } from "../ui/status";
 import { duration, Time } from "../ui/time";
-import { active, follow } from "./job-follow";
+import { active, called, follow } from "./job-follow";
 import { JobLog } from "./job-log";
 import { useAsked } from "./loading";
 import { Facts } from "./panel";
@@ -25,7 +25,7 @@ export function JobDetail({ id }: { id: string }) {
   const under = children.value.value?.jobs ?? [];
   return (
     <>
-      <h2>{job.source || job.handler_name}</h2>
+      <h2>{called(job)}</h2>
       <div class="detail-actions">
         <Status of={job.status} />
         <span class="spring" />
@@ -52,12 +52,12 @@ export function JobDetail({ id }: { id: string }) {
           <h3>Children</h3>
           <ul class="plain">
             {under.map((child) => (
-              <li key={child.id}><Status of={child.status} /> <a href={`#/jobs/${encodeURIComponent(child.id)}`}>{child.source || child.handler_name}</a></li>
+              <li key={child.id}><Status of={child.status} /> <a href={`#/jobs/${encodeURIComponent(child.id)}`}>{called(child)}</a></li>
             ))}
           </ul>
         </>
       )}
-      {job.payload !== null && <><h3>Payload</h3><JsonTree value={job.payload} depth={1} /></>}
+      {job.payload != null && <><h3>Payload</h3><JsonTree value={job.payload} depth={1} /></>}
     </>
   );
 } // prettier-ignore

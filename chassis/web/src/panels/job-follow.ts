@@ -28,10 +28,16 @@ export function follow(id: string): [Signal<Followed>, () => void] {
   readLines();
   const end = on<Job>("job", (job) => {
     if (job.id !== id) return;
-    shown.value = { ...shown.value, job };
+    // What it was given is not told again with each change.
+    shown.value = { ...shown.value, job: { ...job, payload: job.payload ?? shown.value.job?.payload } };
     readLines();
   });
   return [shown, end];
+}
+
+/** What a person would call it: a schedule that a handler declares has but an id to name as its source. */
+export function called({ source, handler_name }: Job): string {
+  return !source || source.startsWith("AS-") ? handler_name : source;
 }
 
 export function active(job: Job): boolean {

@@ -11,6 +11,7 @@ import { Status } from "../ui/status";
 import { Time } from "../ui/time";
 import { VirtualList } from "../ui/virtual-list";
 import { JobDetail } from "./job-detail";
+import { called } from "./job-follow";
 import { useAsked } from "./loading";
 import { Panel } from "./panel";
 
@@ -54,7 +55,7 @@ function JobRow({ job }: { job: Job }) {
   return (
     <>
       <span class="row-main">
-        <b>{job.source || job.handler_name}</b>
+        <b>{called(job)}</b>
         <span class="muted one-line">{job.error ? lastLine(job.error) : message || job.handler_name}</span>
       </span>
       <span class="row-side">

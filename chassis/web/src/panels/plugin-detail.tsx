@@ -11,6 +11,7 @@ import { size } from "../ui/size";
 import { Status } from "../ui/status";
 import { useAsked } from "./loading";
 import { Facts } from "./panel";
+import { facts } from "./plugin-facts";
 import { PluginPackages } from "./plugin-packages";
 
 const LINES_MAX = 500;
@@ -38,14 +39,14 @@ export function PluginDetail({ plugin }: { plugin: PluginInfo }) {
         <span class="spring" />
         <Button icon="restart" needs="admin" onClick={() => void restart()}>Restart</Button>
       </div>
-      {plugin.message && <p class={plugin.healthy ? "muted" : "wrong"}>{plugin.message}</p>}
+      {plugin.message && !plugin.message.startsWith("Python ") && <p class={plugin.healthy ? "muted" : "wrong"}>{plugin.message}</p>}
       <Facts facts={[
         ["Version", plugin.version],
         ["Attached at", plugin.address],
         ["Process", plugin.pid ? String(plugin.pid) : ""],
         ["Memory", bytes ? `${size(bytes)} in ${processes} processes` : ""],
         ["Restarts", plugin.restarts ? String(plugin.restarts) : ""],
-        ...Object.entries(plugin.details).map(([name, text]): [string, string] => [name, text]),
+        ...facts(plugin.name, plugin.details),
       ]} />
       {plugin.replicas.length > 0 && <h3>Replicas</h3>}
       <ul class="plain">

@@ -1,7 +1,7 @@
 /** The packages of a plugin: those its variant brings, and those that were installed since; installing and removing. */
 
 import { useSignal } from "@preact/signals";
-import { ask, path, reason, Refusal } from "../api/client";
+import { ask, fault, path, Refusal } from "../api/client";
 import { say } from "../shell/notices";
 import { Button, IconButton } from "../ui/button";
 import { Field } from "../ui/field";
@@ -37,7 +37,7 @@ export function PluginPackages({ plugin }: { plugin: string }) {
       say(`${names.join(", ")} ${what === "install" ? "can be imported from now on" : "is removed"}.`);
       wanted.value = "";
     } catch (error) {
-      wrong.value = reason(error);
+      wrong.value = fault(error);
     }
     busy.value = "";
     own.again();

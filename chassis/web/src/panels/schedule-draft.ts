@@ -18,8 +18,6 @@ export type Unit = "seconds" | "minutes" | "hours" | "days";
 export const UNITS: Record<Unit, number> = { seconds: 1, minutes: 60, hours: 3600, days: 86_400 };
 export const NEW: ScheduleDraft = { what: "ix", line: "", handler: "", payload: "", when: "every", every: "1", unit: "hours", cron: "" };
 
-const CRON_FIELDS = 5;
-
 export type Problems = Partial<Record<keyof ScheduleDraft, string>>;
 
 export function problems(draft: ScheduleDraft): Problems {
@@ -28,7 +26,7 @@ export function problems(draft: ScheduleDraft): Problems {
   if (draft.what === "handler" && !draft.handler) found.handler = "Choose a handler.";
   if (draft.what === "handler" && draft.payload.trim() && !json(draft.payload)) found.payload = "This is not JSON.";
   if (draft.when === "every" && !(seconds(draft) > 0)) found.every = "A number above zero.";
-  if (draft.when === "cron" && draft.cron.trim().split(/\s+/).length < CRON_FIELDS) found.cron = "Minute, hour, day, month and day of the week: 0 6 * * 1 is Mondays at six.";
+  if (draft.when === "cron" && !draft.cron.trim()) found.cron = "Say when: 0 6 * * 1 is Mondays at six.";
   return found;
 } // prettier-ignore
 
@@ -40,8 +38,12 @@ export function fieldOf(draft: ScheduleDraft, named: string): keyof ScheduleDraf
   return draft.what === "ix" ? "line" : "handler";
 }
 
+export function whenOf(draft: ScheduleDraft): { cron: string } | { interval_seconds: number } {
+  return draft.when === "cron" ? { cron: draft.cron.trim() } : { interval_seconds: seconds(draft) };
+}
+
 export function bodyOf(draft: ScheduleDraft) {
-  const when = draft.when === "cron" ? { cron: draft.cron.trim() } : { interval_seconds: seconds(draft) };
+  const when = whenOf(draft);
   if (draft.what === "ix") return { ats_code: `ix ${draft.line.trim().replace(/^ix\s+/, "")}`, ...when };
   const payload = draft.payload.trim() ? (JSON.parse(draft.payload) as unknown) : null;
   return { handler_name: draft.handler, payload, ...when };

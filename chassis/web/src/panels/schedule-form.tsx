@@ -1,7 +1,8 @@
-/** Makes a schedule, or changes how often one comes due: what it runs, and when. */
+/** Makes a schedule, or changes when one comes due: what it runs, and when; and when that would be next. */
 
 import { useSignal } from "@preact/signals";
-import { ask, path, reason, Refusal } from "../api/client";
+import { useEffect } from "preact/hooks";
+import { ask, fault, path, Refusal, send } from "../api/client";
 import type { Schedule } from "../api/shapes";
 import { say } from "../shell/notices";
 import { Button } from "../ui/button";
@@ -9,7 +10,11 @@ import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { handlerNames } from "./handler-names";
 import { useAsked } from "./loading";
-import { bodyOf, draftOf, fieldOf, NEW, problems, seconds, UNITS, type Problems, type ScheduleDraft, type Unit } from "./schedule-draft";
+import { bodyOf, draftOf, fieldOf, NEW, problems, UNITS, whenOf, type Problems, type ScheduleDraft, type Unit } from "./schedule-draft";
+
+const SETTLE_MS = 250;
+const MINUTE = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
+const SECOND = { ...MINUTE, second: "2-digit" } as const;
 
 interface ScheduleFormProps {
   schedule?: Schedule;
@@ -21,6 +26,7 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
   const draft = useSignal<ScheduleDraft>(schedule ? draftOf(schedule) : NEW);
   const wrong = useSignal<Problems>({});
   const busy = useSignal(false);
+  const next = useSignal<string[]>([]);
   const handlers = useAsked(handlerNames, []);
   const now = draft.value;
   const set = (changed: Partial<ScheduleDraft>) => {
@@ -31,9 +37,24 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
     <input value={now[field]} placeholder={placeholder} aria-label={label} spellcheck={false} autocomplete="off" aria-invalid={wrong.value[field] !== undefined}
       onInput={(event) => set({ [field]: event.currentTarget.value })} />
   ); // prettier-ignore
+  useEffect(() => {
+    if (problems(now)[now.when]) return void (next.value = []);
+    const told = (error: unknown) => {
+      next.value = [];
+      wrong.value = { ...wrong.value, ...at(error) };
+    };
+    const shown = new AbortController();
+    const asked = () => nextRuns(now, shown.signal).then((runs) => (next.value = runs)).catch((error: unknown) => shown.signal.aborted || told(error));
+    const due = window.setTimeout(() => void asked(), SETTLE_MS);
+    return () => {
+      window.clearTimeout(due);
+      shown.abort();
+    };
+  }, [now.when, now.every, now.unit, now.cron]); // prettier-ignore
+  const at = (error: unknown) => ({ [error instanceof Refusal ? fieldOf(now, error.field) : now.when]: fault(error) });
   const save = () =>
     schedule
-      ? ask("PATCH", path`/api/pulse/schedules/${schedule.id}`, { interval_seconds: seconds(now) })
+      ? ask("PATCH", path`/api/pulse/schedules/${schedule.id}`, whenOf(now))
       : ask("POST", "/api/pulse/schedules", bodyOf(now));
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -46,13 +67,13 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
       done();
       close();
     } catch (error) {
-      wrong.value = { [error instanceof Refusal ? fieldOf(now, error.field) : "every"]: reason(error) };
+      wrong.value = at(error);
     } finally {
       busy.value = false;
     }
   };
   return (
-    <Dialog title={schedule ? `How often: ${schedule.ats_code || schedule.handler_name}` : "New schedule"} close={close}>
+    <Dialog title={schedule ? `When to run ${schedule.ats_code || schedule.handler_name}` : "New schedule"} close={close}>
       <form onSubmit={(event) => void submit(event)} noValidate>
         {!schedule && (
           <>
@@ -70,9 +91,9 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
                 <Field label="Payload" wrong={wrong.value.payload} help="JSON that it is given; may be empty.">{text("payload", "Payload", '{"day": "today"}')}</Field>
               </>
             )}
-            <Choice label="When" value={now.when} options={{ every: "Every so often", cron: "At times (cron)" }} choose={(when) => set({ when })} />
           </>
         )}
+        <Choice label="When" value={now.when} options={{ every: "Every so often", cron: "At times (cron)" }} choose={(when) => set({ when })} />
         {now.when === "every" ? (
           <Field label="Every" wrong={wrong.value.every}>
             <span class="joined">
@@ -83,8 +104,9 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
             </span>
           </Field>
         ) : (
-          <Field label="Times" wrong={wrong.value.cron} help="Minute, hour, day, month, day of the week; in UTC.">{text("cron", "Times", "0 6 * * 1")}</Field>
+          <Field label="Times" wrong={wrong.value.cron} help="Minute, hour, day, month, day of the week; in UTC. 0 6 * * 1 is Mondays at six.">{text("cron", "Times", "0 6 * * 1")}</Field>
         )}
+        <p class="next-runs muted" role="status">{next.value.length > 0 && <>Next, in your time: {next.value.map((run) => <time key={run} dateTime={run}>{said(run, now.unit)}</time>)}</>}</p>
         <footer>
           <Button onClick={close}>Cancel</Button>
           <Button kind="main" submit disabled={busy.value}>{schedule ? "Save" : "Create"}</Button>
@@ -93,6 +115,16 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
     </Dialog>
   );
 } // prettier-ignore
+
+async function nextRuns(draft: ScheduleDraft, signal: AbortSignal): Promise<string[]> {
+  const asked = new URLSearchParams(Object.entries(whenOf(draft)).map(([name, value]) => [name, String(value)]));
+  const response = await send("GET", `/api/pulse/schedules/next?${asked}`, undefined, { signal });
+  return ((await response.json()) as { next_runs: string[] }).next_runs;
+}
+
+function said(run: string, unit: Unit): string {
+  return new Date(run).toLocaleString(undefined, unit === "seconds" ? SECOND : MINUTE);
+}
 
 interface ChoiceProps<Name extends string> {
   label: string;

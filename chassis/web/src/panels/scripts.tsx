@@ -52,7 +52,7 @@ function ScriptRow({ script }: { script: Script }) {
         <span class="muted one-line">{script.description || /^\s*"""([^\n"]+)/.exec(script.code)?.[1] || script.code.split("\n")[0]}</span>
       </span>
       <span class="row-side">
-        <span class="kind">{script.glyph || "py"}</span>
+        <span class="kind" data-kind={script.glyph || "py"}>{script.glyph || "py"}</span>
         <span class="muted">{script.version ? `version ${script.version}` : "built in"}</span>
       </span>
     </>

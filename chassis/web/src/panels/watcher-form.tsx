@@ -1,7 +1,7 @@
 /** Makes a watcher, or changes one: what it waits for, and what it does then. */
 
 import { useSignal } from "@preact/signals";
-import { ask, path, reason, Refusal } from "../api/client";
+import { ask, fault, path, Refusal } from "../api/client";
 import type { Watcher } from "../api/shapes";
 import { glyphs, kinds } from "../canvas/glyphs";
 import { Code } from "../python/code";
@@ -56,7 +56,7 @@ export function WatcherForm({ watcher, close, done }: WatcherFormProps) {
       close();
     } catch (error) {
       const field = error instanceof Refusal ? fieldOf(now, error.field) : "name";
-      wrong.value = { [field]: reason(error) };
+      wrong.value = { [field]: fault(error) };
     } finally {
       busy.value = false;
     }

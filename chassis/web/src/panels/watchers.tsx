@@ -85,20 +85,22 @@ function ScheduleCard({ schedule, changed }: { schedule: Schedule; changed: () =
   };
   const at = path`/api/pulse/schedules/${schedule.id}`;
   const set = (state: string) => void act(ask("PATCH", at, { state }));
+  // What a handler declares is changed in its code: anything else would last until it is read again.
+  const own = !schedule.declared_by;
   const paused = schedule.state === "paused";
   const every = schedule.cron || `every ${duration(schedule.interval_seconds * 1000)}`;
   return (
     <li class="card">
       <span class="row-main">
         <b>{schedule.ats_code || schedule.handler_name}</b>
-        <span class="muted one-line">{every} · {paused ? "paused" : <>next <Time at={schedule.next_run_at} /></>} · last <Time at={schedule.last_run_at} /></span>
+        <span class="muted one-line">{every}{schedule.declared_by && `, declared by ${schedule.declared_by}`} · {paused ? "paused" : <>next <Time at={schedule.next_run_at} /></>} · last <Time at={schedule.last_run_at} /></span>
       </span>
       <span class="row-actions">
         <Status of={schedule.state} />
         <Button needs="run" onClick={() => void act(ask("POST", `${at}/trigger`))}>Run now</Button>
-        {!schedule.cron && <IconButton needs="run" icon="pencil" label="Change how often" onClick={() => (changing.value = true)} />}
+        {own && <IconButton needs="run" icon="pencil" label="Change when it runs" onClick={() => (changing.value = true)} />}
         <IconButton needs="run" icon={paused ? "run" : "pause"} label={paused ? "Resume" : "Pause"} onClick={() => set(paused ? "active" : "paused")} />
-        <IconButton needs="run" icon="trash" label="Delete schedule" onClick={() => void act(ask("DELETE", at))} />
+        {own && <IconButton needs="run" icon="trash" label="Delete schedule" onClick={() => void act(ask("DELETE", at))} />}
       </span>
       {changing.value && <ScheduleForm schedule={schedule} close={() => (changing.value = false)} done={changed} />}
     </li>

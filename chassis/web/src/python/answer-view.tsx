@@ -3,13 +3,14 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Answer } from "../api/shapes";
 import { change } from "../canvas/glyphs";
-import { copy } from "../results/download";
+import { copy, download } from "../results/download";
 import { BundleView } from "../results/bundle";
 import { table } from "../results/shape";
 import { Value } from "../results/value";
 import { Button, IconButton } from "../ui/button";
 import { ProgressBar } from "../ui/progress";
-import type { Part } from "./output";
+import { TEXT_CHARACTERS_MAX, type Part } from "./output";
+import { printed } from "./printed";
 import { start, type Run } from "./run";
 
 const NEAR_END_PX = 40;
@@ -22,11 +23,16 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
     if (state === "running" && follow.current) box.current!.scrollTop = box.current!.scrollHeight;
   });
   const going = state === "running" || state === "waiting";
+  // What went wrong is said last.
+  useEffect(() => {
+    if (answer?.error) box.current!.scrollTop = box.current!.scrollHeight;
+  }, [answer]);
   const silent = answer?.success && parts.length === 0 && (answer.result === null || answer.result === undefined);
   return (
     <div class="answer" ref={box} tabIndex={0} role="region" aria-label="Output" aria-busy={going}
       onScroll={({ currentTarget: at }) => (follow.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX)}>
       {going && progress && <ProgressBar progress={progress} />}
+      {parts.some((part) => "cut" in part && part.cut) && <Cut answer={answer} />}
       {withoutTable(answer, parts).map((part, position) => <PartView key={position} part={part} />)}
       {answer?.truncated && <p class="muted">More was printed than is kept.</p>}
       {refusal && <p class="refusal wrong" role="alert">{refusal}</p>}
@@ -34,6 +40,17 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
       {answer && !displayed(answer, parts) && <Value key={run.executionId} value={answer.result} />}
       {silent && <p class="muted">Done. It printed nothing and answered nothing.</p>}
     </div>
+  );
+} // prettier-ignore
+
+/** Only the end of a very long text is shown; all that was kept of it is in the answer. */
+function Cut({ answer }: { answer: Answer | null }) {
+  const all = () => download("output.txt", "text/plain", [answer!.stdout, answer!.stderr].join(""));
+  return (
+    <p class="muted">
+      Of what was printed, the last {TEXT_CHARACTERS_MAX.toLocaleString()} characters are shown.{" "}
+      {answer && <button type="button" class="link" onClick={all}>Download all of it</button>}
+    </p>
   );
 } // prettier-ignore
 
@@ -51,7 +68,7 @@ function displayed(answer: Answer, parts: Part[]): boolean {
 
 function PartView({ part }: { part: Part }) {
   if (part.kind === "display") return <BundleView bundle={part.bundle} />;
-  if (part.kind !== "log") return <pre class={`text ${part.kind}`}>{part.text}</pre>;
+  if (part.kind !== "log") return <pre class={`text ${part.kind}`}>{printed(part.text)}</pre>;
   const fields = Object.entries(part.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return (
     <p class={`log-line ${part.level}`}>

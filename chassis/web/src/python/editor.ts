@@ -7,7 +7,7 @@ import { globalCompletion, localCompletionSource, python, pythonLanguage } from 
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { EditorState, StateEffect, StateField, type Extension } from "@codemirror/state";
+import { Annotation, EditorState, StateEffect, StateField, Transaction, type Extension } from "@codemirror/state";
 import {
   Decoration,
   drawSelection,
@@ -34,6 +34,8 @@ export interface Writing {
 }
 
 const markFailed = StateEffect.define<number | null>();
+/** Not typed here. */
+const elsewhere = Annotation.define<boolean>();
 
 const failedLine = StateField.define<DecorationSet>({
   create: () => Decoration.none,
@@ -64,6 +66,17 @@ export function mark(view: EditorView, failure: Failure | null): void {
     : [];
   view.dispatch(setDiagnostics(view.state, found));
   view.dispatch({ effects: markFailed.of(line ? line.from : null) });
+}
+
+/** Puts that text there with as little change as can be: cursor and undo stay with what was typed here. */
+export function replace(view: EditorView, text: string): void {
+  const now = view.state.doc.toString();
+  let from = 0;
+  while (from < now.length && from < text.length && now[from] === text[from]) from += 1;
+  let [to, end] = [now.length, text.length];
+  while (to > from && end > from && now[to - 1] === text[end - 1]) [to, end] = [to - 1, end - 1];
+  const annotations = [Transaction.addToHistory.of(false), elsewhere.of(true)];
+  view.dispatch({ changes: { from, to, insert: text.slice(from, end) }, annotations });
 }
 
 function setUp(writing: Writing, parent: HTMLElement): Extension[] {
@@ -98,7 +111,8 @@ function setUp(writing: Writing, parent: HTMLElement): Extension[] {
     EditorState.readOnly.of(writing.readOnly ?? false),
     placeholder(writing.hint ?? ""),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) writing.changed?.(update.state.doc.toString());
+      const typed = update.transactions.some((each) => each.docChanged && !each.annotation(elsewhere));
+      if (typed) writing.changed?.(update.state.doc.toString());
     }),
   ];
 }

@@ -2,11 +2,10 @@
 
 import { signal, type Signal } from "@preact/signals";
 import { ask, path, reason, Refusal, send } from "../api/client";
-import { on, onReturn } from "../api/live";
 import { barred } from "../api/session";
 import type { Answer, Progress } from "../api/shapes";
 import { told } from "../api/stream";
-import { flush, flushDue, glyph, glyphs } from "../canvas/glyphs";
+import { flush, flushDue, glyph } from "../canvas/glyphs";
 import { complain } from "../shell/notices";
 import { Output, type Part } from "./output";
 
@@ -28,15 +27,8 @@ export const IDLE: Run = {
   state: "idle", startedAt: 0, executionId: "", parts: [], progress: null, answer: null, refusal: "",
 }; // prettier-ignore
 
-interface Fired {
-  glyph_id: string;
-  execution_id: string;
-  status: "started" | "success" | "error";
-  error: string;
-}
-
 /** Of the runs that this page has asked for: it is told of them as it reads them. */
-const own = new Set<string>();
+export const own = new Set<string>();
 const runs = new Map<string, Signal<Run>>();
 let streams = 0;
 const queue: (() => void)[] = [];
@@ -48,8 +40,12 @@ export function run(id: string): Signal<Run> {
 }
 
 /** What the glyph last answered, whoever asked for that run. */
+export async function answered(id: string): Promise<Answer | null> {
+  return (await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`)).result;
+}
+
 export async function recall(id: string): Promise<void> {
-  const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
+  const result = await answered(id);
   if (result && run(id).value.state === "idle") show(id, result);
 }
 
@@ -72,34 +68,6 @@ export async function start(id: string): Promise<void> {
   }
 }
 
-/** Runs that were not asked for here: of melds, of other windows, of whoever calls the host. */
-export function followRuns(): void {
-  const fail = (error: unknown) => complain(reason(error));
-  on<Fired>("glyph_fired", (fired) => void follow(fired).catch(fail));
-  onReturn(() => void Promise.all(glyphs().map(({ id }) => renew(id))).catch(fail));
-}
-
-/** What it answered while nothing was heard of the host. */
-async function renew(id: string): Promise<void> {
-  const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
-  const now = run(id).value;
-  const followed = now.state === "running" && !own.has(now.executionId);
-  if (result?.execution_id && result.execution_id !== now.answer?.execution_id && (followed || !going(now))) show(id, result);
-}
-
-async function follow({ glyph_id: id, execution_id: executionId, status, error }: Fired): Promise<void> {
-  if (own.has(executionId) || !glyph(id)) return;
-  const shown = run(id);
-  if (status === "started") {
-    if (!going(shown.value)) shown.value = { ...IDLE, state: "running", startedAt: Date.now(), executionId };
-    return;
-  }
-  if (going(shown.value) && shown.value.executionId !== executionId) return;
-  const { result } = await ask<{ result: Answer | null }>("GET", path`/api/canvas/${id}/result`);
-  if (result?.execution_id === executionId) show(id, result);
-  else if (error) shown.value = { ...IDLE, state: "ended", refusal: error };
-}
-
 export async function stop(id: string): Promise<void> {
   const shown = run(id);
   if (shown.value.state === "waiting") {
@@ -109,12 +77,20 @@ export async function stop(id: string): Promise<void> {
   }
 }
 
-function show(id: string, answer: Answer): void {
+export function show(id: string, answer: Answer): void {
   run(id).value = { ...IDLE, state: "ended", executionId: answer.execution_id, answer, parts: Output.of(answer) };
 }
 
 export function going({ state }: Run): boolean {
   return state === "running" || state === "waiting";
+}
+
+/** Where what that run says is shown, as long as it is the one that is shown. */
+export function outputOf(shown: Signal<Run>): Output {
+  const { executionId } = shown.value;
+  return new Output((said) => {
+    if (shown.value.executionId === executionId && going(shown.value)) shown.value = { ...shown.value, ...said };
+  });
 }
 
 async function turn(): Promise<void> {
@@ -134,15 +110,13 @@ async function stream(id: string, shown: Signal<Run>, executionId: string): Prom
     timeout_secs: written.timeout_seconds,
   };
   const response = await send("POST", "/api/python/execute", body, { accept: "text/event-stream" });
-  const output = new Output((parts) => (shown.value = { ...shown.value, parts }));
+  const output = outputOf(shown);
   for await (const { kind, data } of told(response)) {
     if (kind === "end") {
       output.flush();
       shown.value = { ...shown.value, state: "ended", answer: data as Answer };
     } else if (kind === "error") {
       throw new Refusal(503, (data as { error: string }).error);
-    } else if (kind === "progress") {
-      shown.value = { ...shown.value, progress: data as Progress };
     } else {
       output.take(kind, data);
     }

@@ -2,7 +2,7 @@
 
 import { signal, type ReadonlySignal } from "@preact/signals";
 import type { FunctionComponent } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { connected } from "../api/live";
 import { leave, session, signedOut } from "../api/session";
 import { Canvas } from "../canvas/canvas";
@@ -57,8 +57,11 @@ export function Page() {
 } // prettier-ignore
 
 function Navigation({ at }: { at: ReadonlySignal<string> }) {
+  const list = useRef<HTMLElement>(null);
+  // On a phone not all of them are in sight.
+  useEffect(() => list.current!.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [at.value]);
   return (
-    <nav class="sections" aria-label="Sections">
+    <nav class="sections" aria-label="Sections" ref={list}>
       <span class="brand" aria-hidden="true">QNTX</span>
       {SECTIONS.map(({ name, title, icon }, position) => (
         <a key={name} href={`#/${name}`} aria-current={at.value === name ? "page" : undefined} title={`${title} (Alt+${position + 1})`}>
@@ -95,9 +98,10 @@ function Who() {
 function Notices() {
   return (
     <div class="notices" role="status" aria-live="polite">
-      {notices.value.map(({ number, kind, text }) => (
+      {notices.value.map(({ number, kind, text, action }) => (
         <p key={number} class={`notice ${kind}`}>
-          {text}
+          <span class="spring">{text}</span>
+          {action && <button type="button" class="link" onClick={() => (dismiss(number), action.act())}>{action.label}</button>}
           <IconButton icon="close" label="Dismiss" onClick={() => dismiss(number)} />
         </p>
       ))}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from qntx.errors import InvalidRequest
-from qntx.host.pulse.due import check, next_run_ms, since_last_run
+from qntx.host.pulse.due import INTERVAL_SECONDS_MAX, check, next_run_ms, next_runs_ms, since_last_run
 
 
 def at(text: str) -> int:
@@ -29,9 +29,24 @@ def test_cron_is_read_in_utc() -> None:
     assert next_run_ms(0, "30 6 * * 1", last_ms=0, now_ms=at("2026-11-21T12:00")) == at("2026-11-23T06:30")
 
 
+def test_the_next_runs_are_those_of_a_schedule_made_now() -> None:
+    now_ms = at("2026-11-21T12:00")
+
+    assert next_runs_ms(60, "", now_ms=now_ms, count=2) == [now_ms + 60_000, now_ms + 120_000]
+    assert next_runs_ms(0, "30 6 * * 1", now_ms=now_ms, count=2) == [at("2026-11-23T06:30"), at("2026-11-30T06:30")]
+
+
 @pytest.mark.parametrize(
     ("interval_seconds", "cron", "field"),
-    [(0, "", "interval_seconds"), (-5, "", "interval_seconds"), (0, "every day", "cron"), (60, "* * * * *", "cron")],
+    [
+        (0, "", "interval_seconds"),
+        (-5, "", "interval_seconds"),
+        (float("nan"), "", "interval_seconds"),
+        (INTERVAL_SECONDS_MAX + 1, "", "interval_seconds"),
+        (0, "every day", "cron"),
+        (0, "0 0 30 2 *", "cron"),
+        (60, "* * * * *", "cron"),
+    ],
 )
 def test_what_is_no_period_is_refused_with_its_field(interval_seconds: float, cron: str, field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:

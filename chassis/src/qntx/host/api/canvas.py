@@ -9,13 +9,21 @@ import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from qntx.errors import NotFound
 from qntx.host.answers import Answers
-from qntx.host.api.errors import RESPONSES, Body
+from qntx.host.api.errors import RESPONSES, Body, Fault
 from qntx.host.canvas import Glyph
+from qntx.host.events import Hub
 from qntx.host.keeping import CanvasStore
 from qntx.host.melds import Melds
 
 PIXELS_MAX = 1e6
+EVENT = "glyph"
+"""A glyph was placed, changed or removed: its id, and its version; none where it is not there any more."""
+
+CHANGED: dict[int | str, dict[str, Any]] = {
+    409: {"model": Fault, "description": "It is of another version by now: look at it, and change it as it is."}
+}
 
 
 class GlyphBody(Body):
@@ -34,6 +42,11 @@ class GlyphBody(Body):
         max_length=100,
         description="The glyph whose attestations, or else answers, set it off.",
     )
+    version: str = Field(
+        default="",
+        max_length=100,
+        description="Which version this changes; refused with 409 where it is another by now. Left out, any.",
+    )
 
 
 class GlyphAnswer(BaseModel):
@@ -49,6 +62,7 @@ class GlyphAnswer(BaseModel):
     content: str
     timeout_seconds: float | None
     fed_by: str
+    version: str = Field(description="Another once anything of it is changed.")
 
 
 class CanvasAnswer(BaseModel):
@@ -59,26 +73,39 @@ class AnswerBody(Body):
     result: Any = Field(description="What the glyph answered.")
 
 
-def router(canvas: CanvasStore, melds: Melds, answers: Answers) -> APIRouter:
+def router(canvas: CanvasStore, melds: Melds, answers: Answers, hub: Hub) -> APIRouter:
     routes = APIRouter(prefix="/api/canvas", tags=["canvas"], responses=RESPONSES)
 
     @routes.get("")
     async def show() -> CanvasAnswer:
         """Every glyph, in the order they were placed."""
-        return CanvasAnswer(glyphs=[GlyphAnswer(**asdict(glyph)) for glyph in await canvas.glyphs()])
+        return CanvasAnswer(glyphs=[_told(glyph) for glyph in await canvas.glyphs()])
 
-    @routes.put("/{glyph_id}")
+    @routes.get("/{glyph_id}")
+    async def look(glyph_id: str) -> GlyphAnswer:
+        """One glyph, as it is now."""
+        if (glyph := await canvas.glyph(glyph_id)) is None:
+            raise NotFound(f"no glyph on the canvas has the id {glyph_id!r}")
+        return _told(glyph)
+
+    @routes.put("/{glyph_id}", responses=CHANGED)
     async def place(glyph_id: str, body: GlyphBody) -> GlyphAnswer:
         """Place a glyph, or change it. One that was removed is not placed again."""
-        glyph = Glyph(id=glyph_id, **body.model_dump())
-        await canvas.put(glyph)
+        glyph = Glyph(id=glyph_id, **body.model_dump(exclude={"version"}))
+        await canvas.put(glyph, body.version)
+        hub.publish(EVENT, glyph_id=glyph_id, version=glyph.version)
         await melds.follow()
-        return GlyphAnswer(**asdict(glyph))
+        return _told(glyph)
 
     @routes.delete("/{glyph_id}", status_code=204)
     async def remove(glyph_id: str) -> Response:
         """Take it away, with its answer."""
+        fed = await canvas.fed_by(glyph_id)
         await canvas.remove(glyph_id)
+        hub.publish(EVENT, glyph_id=glyph_id, version="")
+        for glyph in [await canvas.glyph(each) for each in fed]:
+            if glyph is not None:
+                hub.publish(EVENT, glyph_id=glyph.id, version=glyph.version)
         await melds.follow()
         return Response(status_code=204)
 
@@ -97,3 +124,7 @@ def router(canvas: CanvasStore, melds: Melds, answers: Answers) -> APIRouter:
         return Response(status_code=204)
 
     return routes
+
+
+def _told(glyph: Glyph) -> GlyphAnswer:
+    return GlyphAnswer(**asdict(glyph), version=glyph.version)

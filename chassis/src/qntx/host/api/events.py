@@ -23,7 +23,7 @@ from qntx.model.attestation import Filter
 from qntx.wire.record import record_of
 
 ATTESTATION = "attestation"
-KINDS = (ATTESTATION, "firing", "glyph_fired", "job", "plugin")
+KINDS = (ATTESTATION, "firing", "glyph", "glyph_fired", "glyph_output", "job", "plugin")
 EVENT_STREAM = "text/event-stream"
 ALIVE_SECONDS = 15.0
 ALIVE = b": still here\n\n"
@@ -42,9 +42,10 @@ def router(store: AttestationStore, hub: Hub) -> APIRouter:
     async def follow(
         asked: Annotated[Followed, Query()], last_event_id: Annotated[str, Header()] = ""
     ) -> StreamingResponse:
-        """Server-sent events: `attestation`, `firing`, `glyph_fired`, `job`, `plugin`.
+        """Server-sent events: `attestation`, `firing`, `glyph`, `glyph_fired`, `glyph_output`, `job`, `plugin`.
 
-        Also `missed`, where the client is too slow.
+        Also `missed`, where the client is too slow. `glyph` says that one was placed, changed or removed;
+        `glyph_output` what the run of one says, of which `/api/python/runs` has what it said before.
         An attestation's event id is its position: a client that comes back with it as Last-Event-ID misses none.
         """
         kinds = _kinds(asked.kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.ix.router import Router
 from qntx.host.pulse.api import JobFilter, Jobs, Schedules, Stage
+from qntx.host.pulse.due import next_runs_ms
 from qntx.host.services.schedules import rfc3339
 from qntx.model.job import Job, JobDraft, JobState, LogLine, Retry
 from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
@@ -24,6 +26,7 @@ from qntx.model.schedule import Schedule, ScheduleDraft, ScheduleState
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
 LINES_MAX = 1000
+NEXT_SHOWN = 3
 FOLLOW_SECONDS = 0.2
 EVENT_STREAM = "text/event-stream"
 
@@ -108,6 +111,7 @@ class ScheduleBody(Body):
 class SchedulePatch(Body):
     state: str | None = None
     interval_seconds: float | None = None
+    cron: str | None = Field(default=None, description="A cron expression in UTC, instead of an interval.")
 
 
 def job_record(job: Job, *, payload: bool = True) -> dict[str, Any]:
@@ -241,6 +245,12 @@ def schedules_router(schedules: Schedules, jobs: Jobs, ix: Router) -> APIRouter:
         )
         return schedule_record(schedule)
 
+    @routes.get("/next")
+    async def following(interval_seconds: float = 0, cron: str = "") -> dict[str, Any]:
+        """When a schedule that is made now would come due, or why it cannot be made."""
+        ticks = next_runs_ms(interval_seconds, cron, now_ms=int(time.time() * 1000), count=NEXT_SHOWN)
+        return {"next_runs": [rfc3339(tick) for tick in ticks]}
+
     @routes.get("/{schedule_id:path}")
     async def show(schedule_id: str) -> dict[str, Any]:
         return schedule_record(await schedules.get(schedule_id))
@@ -248,8 +258,8 @@ def schedules_router(schedules: Schedules, jobs: Jobs, ix: Router) -> APIRouter:
     @routes.patch("/{schedule_id:path}")
     async def change(schedule_id: str, body: SchedulePatch) -> dict[str, Any]:
         schedule = await schedules.get(schedule_id)
-        if body.interval_seconds is not None:
-            schedule = await schedules.set_interval(schedule_id, body.interval_seconds)
+        if body.interval_seconds is not None or body.cron is not None:
+            schedule = await schedules.set_period(schedule_id, body.interval_seconds or 0.0, body.cron or "")
         if body.state is not None:
             schedule = await schedules.set_state(schedule_id, _schedule_state(body.state))
         return schedule_record(schedule)

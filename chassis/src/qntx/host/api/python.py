@@ -16,6 +16,7 @@ from qntx.errors import ChassisError, InvalidRequest
 from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.executor import Executor, Happened, Script
+from qntx.host.transcripts import Transcripts
 from qntx.model.execution import CLIENT_HEADER, Mode, Trigger
 
 T = TypeVar("T")
@@ -81,6 +82,25 @@ class Cancelled(BaseModel):
     cancelled: bool
 
 
+class Said(BaseModel):
+    kind: str = Field(description="stdout, stderr, display, progress or log.")
+    data: dict[str, Any]
+
+
+class UnderWay(BaseModel):
+    """A run of a glyph on the canvas that goes on."""
+
+    glyph_id: str
+    execution_id: str
+    started_at_ms: int
+    number: int = Field(description="Of its last `glyph_output` event: those with a higher one go on from here.")
+    said: list[Said] = Field(description="What it has said so far, as far as that is shown while it goes.")
+
+
+class UnderWayList(BaseModel):
+    runs: list[UnderWay]
+
+
 _ANSWERS: dict[int | str, dict[str, Any]] = RESPONSES | {
     200: {
         "model": ExecutionAnswer,
@@ -91,7 +111,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = RESPONSES | {
 }
 
 
-def router(executor: Executor) -> APIRouter:
+def router(executor: Executor, transcripts: Transcripts) -> APIRouter:
     routes = APIRouter(prefix="/api/python", tags=["python"])
 
     @routes.post("/execute", responses=_ANSWERS, response_class=Response)
@@ -110,6 +130,11 @@ def router(executor: Executor) -> APIRouter:
     async def cancel(body: CancelBody) -> Cancelled:
         """Stop a run; it then ends as cancelled."""
         return Cancelled(cancelled=await executor.cancel(body.execution_id))
+
+    @routes.get("/runs", responses=RESPONSES, response_model=UnderWayList)
+    async def under_way() -> dict[str, Any]:
+        """The runs of glyphs on the canvas that are under way in this host, whoever asked for them."""
+        return {"runs": transcripts.under_way()}
 
     return routes
 

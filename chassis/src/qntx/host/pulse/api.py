@@ -90,7 +90,8 @@ class Schedules(Protocol):
 
     async def set_state(self, schedule_id: str, state: ScheduleState) -> Schedule: ...
 
-    async def set_interval(self, schedule_id: str, interval_seconds: float) -> Schedule: ...
+    async def set_period(self, schedule_id: str, interval_seconds: float = 0.0, cron: str = "") -> Schedule:
+        """An interval, or else a cron expression, in place of what it had."""
 
     async def trigger(self, schedule_id: str) -> Job:
         """Fire it now, whatever its state and its next tick."""

@@ -9,10 +9,11 @@ import json
 import re
 from datetime import UTC, datetime
 
-from croniter import CroniterError, croniter
+from croniter import CroniterBadDateError, CroniterError, croniter
 
 from qntx.errors import InvalidRequest
 
+INTERVAL_SECONDS_MAX = 366 * 86_400
 SINCE_LAST_RUN = re.compile(rb'"since"\s*:\s*"last_run"')
 """In JSON text a quote within a string is written otherwise, so nothing but a member of an object looks like this."""
 
@@ -29,11 +30,17 @@ def check(interval_seconds: float, cron: str) -> None:
         raise InvalidRequest("cron", "a schedule has an interval or a cron expression, not both")
     if cron:
         try:
-            croniter(cron)
+            croniter(cron).get_next()
+        except CroniterBadDateError as fault:
+            raise InvalidRequest("cron", f"{cron!r} never comes due") from fault
         except CroniterError as fault:
-            raise InvalidRequest("cron", f"{cron!r} is no cron expression: {fault}") from fault
-    elif interval_seconds <= 0:
-        raise InvalidRequest("interval_seconds", f"has to be above 0, got {interval_seconds:g}")
+            raise InvalidRequest(
+                "cron",
+                f"{cron!r} is no cron expression: {str(fault).rstrip('.')}. It has minute, hour, day, month and day of "
+                "the week, in UTC: 0 6 * * 1 is Mondays at six.",
+            ) from fault
+    elif not 0 < interval_seconds <= INTERVAL_SECONDS_MAX:
+        raise InvalidRequest("interval_seconds", f"has to be above 0 and no more than a year, got {interval_seconds:g}")
 
 
 def next_run_ms(interval_seconds: float, cron: str, *, last_ms: int, now_ms: int) -> int:
@@ -45,3 +52,14 @@ def next_run_ms(interval_seconds: float, cron: str, *, last_ms: int, now_ms: int
     interval_ms = max(1, round(interval_seconds * 1000))
     missed = max(0, now_ms - last_ms) // interval_ms
     return last_ms + (missed + 1) * interval_ms
+
+
+def next_runs_ms(interval_seconds: float, cron: str, *, now_ms: int, count: int) -> list[int]:
+    """The first ticks of a schedule that would be made now."""
+    check(interval_seconds, cron)
+    found: list[int] = []
+    at_ms = now_ms
+    for _ in range(count):
+        at_ms = next_run_ms(interval_seconds, cron, last_ms=at_ms, now_ms=at_ms)
+        found.append(at_ms)
+    return found

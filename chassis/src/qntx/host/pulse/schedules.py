@@ -59,12 +59,12 @@ class ScheduleDesk:
             changes["next_run_at_ms"] = self._next(schedule, self._now_ms())
         return await self._change(schedule, changes)
 
-    async def set_interval(self, schedule_id: str, interval_seconds: float) -> Schedule:
-        due.check(interval_seconds, "")
-        schedule = replace(await self.get(schedule_id), interval_seconds=interval_seconds, cron="")
+    async def set_period(self, schedule_id: str, interval_seconds: float = 0.0, cron: str = "") -> Schedule:
+        due.check(interval_seconds, cron)
+        schedule = replace(await self.get(schedule_id), interval_seconds=interval_seconds, cron=cron)
         next_run = self._next(schedule, self._now_ms())
         return await self._change(
-            schedule, {"interval_seconds": interval_seconds, "cron": "", "next_run_at_ms": next_run}
+            schedule, {"interval_seconds": interval_seconds, "cron": cron, "next_run_at_ms": next_run}
         )
 
     async def trigger(self, schedule_id: str) -> Job:
@@ -81,7 +81,7 @@ class ScheduleDesk:
             if known is None:
                 await self._declare(replace(draft, declared_by=plugin))
             elif known.interval_seconds != draft.interval_seconds:
-                await self.set_interval(known.id, draft.interval_seconds)
+                await self.set_period(known.id, draft.interval_seconds)
         for schedule in kept.values():
             await self.set_state(schedule.id, ScheduleState.DELETED)
 
