@@ -29,6 +29,7 @@ LINES_MAX = 1000
 NEXT_SHOWN = 3
 FOLLOW_SECONDS = 0.2
 EVENT_STREAM = "text/event-stream"
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 class JobBody(Body):
@@ -195,8 +196,7 @@ def jobs_router(jobs: Jobs) -> APIRouter:
         """
         await jobs.get(job_id)
         if follow:
-            headers = {"Cache-Control": "no-store"}
-            return StreamingResponse(_followed(jobs, job_id, after), media_type=EVENT_STREAM, headers=headers)
+            return StreamingResponse(_followed(jobs, job_id, after), media_type=EVENT_STREAM, headers=NO_STORE)
         return [_line_record(number, line) for number, line in await jobs.log(job_id, after=after, limit=limit)]
 
     _add_stages(routes, jobs)
