@@ -1,4 +1,4 @@
-"""Code over gRPC: a fresh sealed process a call, beside the same server's own exec(), a Jupyter kernel and `python -c`.
+"""Code over gRPC: a fresh sealed process a call, beside the same server's own exec(), Jupyter kernels and `python -c`.
 
 Calls are spaced by a person's pause, and one of each is made in turn. Workers rehearse other code than is measured.
 """
@@ -6,10 +6,9 @@ Calls are spaced by a person's pause, and one of each is made in turn. Workers r
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
-import statistics
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -21,18 +20,20 @@ from tests.bench.server import SERVICE
 
 ROUNDS = 150
 READY_SECONDS = 60.0
-RESTARTS = 3
+CPU_ROUNDS = 9
+CPU_BOUND = "sum(n * n for n in range(2_000_000))"
+CORES = len(os.sched_getaffinity(0))
+BWRAP = "bwrap, python -c"
+STARTED = "Jupyter kernel, started for it"
 NO_BWRAP = "not measured: bwrap is not installed (apt-get install bubblewrap)"
 # By how much ours is to be faster, for each script; exec() is to be slower by no less than this.
 AIMS = {
-    "1 + 1": {"exec() in the server": 1 / 1.25, "Jupyter kernel": 3, "python -c": 12, "bwrap, python -c": 13},
+    "1 + 1": {"exec() in the server": 1 / 1.25, "Jupyter kernel": 3, "python -c": 12, BWRAP: 13, STARTED: 500},
     "pandas group by": {"python -c": 80},
     "Biopython and scipy.stats": {"python -c": 250},
 }
 OURS = "fresh, sealed"
 WAYS = {"a call that does nothing": "nothing", OURS: "fresh", "session": "session", "exec() in the server": "exec"}
-
-COMMANDS = ("python -c", "bwrap, python -c")
 
 Call = Callable[[], Awaitable[object]]
 
@@ -50,21 +51,32 @@ async def _all() -> list[Row]:
             if loaded.issuperset(needs):
                 calls = {**_served(channel, code), "Jupyter kernel": kernel(code)}
                 found += await _beside(name, calls, code, ROUNDS // 3)
-    ours = next(each.value for each in found if each.name == f"{SUM}: {OURS}")
-    return [*found, await _restarted(ours)]
+        return [*found, *await _at_once(channel)]
 
 
-async def _restarted(ours: float) -> Row:
-    """A kernel's way to a state that nothing ran in: restart it and import what the variant has loaded."""
-    taken = []
+async def _restarted() -> None:
+    """A kernel's way to a state that nothing ran in: start it and import what the variant has loaded."""
     imports = "import " + ", ".join(PRELOAD) + "\n" if PRELOAD else ""
-    for _ in range(RESTARTS):
-        started = time.perf_counter()
-        async with _kernel() as kernel:
-            await kernel(imports + SUM)()
-            taken.append(1000 * (time.perf_counter() - started))
-    restarted = row("1 + 1: Jupyter kernel, started for it", taken, "ms", to=f"{SUM}: {OURS}", note="with the imports")
-    return against(restarted, statistics.median(taken) / ours, 500, at_least=True)
+    async with _kernel() as kernel:
+        await kernel(imports + SUM)()
+
+
+async def _at_once(channel: grpc.aio.Channel) -> list[Row]:
+    """Code that keeps a processor busy: as many runs as there are processors."""
+    run = _served(channel, CPU_BOUND)[OURS]
+
+    async def together() -> None:
+        await asyncio.gather(*(run() for _ in range(CORES)))
+
+    async def one_after_another() -> None:
+        for _ in range(CORES):
+            await run()
+
+    taken = await interleaved({"at once": together, "one after another": one_after_another}, CPU_ROUNDS, warm_up=1)
+    names = {name: f"{CORES} that keep a processor busy: {name}" for name in taken}
+    rows = {name: row(names[name], taken[name], "ms", to=names["at once"]) for name in taken}
+    ratio = rows["one after another"].value / rows["at once"].value
+    return [rows["at once"], against(rows["one after another"], ratio, 0.9 * CORES, at_least=True)]
 
 
 async def _beside(title: str, calls: Mapping[str, Call], code: str, rounds: int) -> list[Row]:
@@ -72,12 +84,19 @@ async def _beside(title: str, calls: Mapping[str, Call], code: str, rounds: int)
     taken = await interleaved(spaced, rounds)
     # Among the rounds and not after them, they would heat the caches; so fewer, in rounds with ours.
     slow = {OURS: calls[OURS], **_commands(code)}
+    if code == SUM:
+        slow[STARTED] = _restarted
     taken_slow = await interleaved(slow, SLOW_ROUNDS, warm_up=1)
     ours = f"{title}: {OURS}"
     found = [row(f"{title}: {name}", taken[name], "ms", to="" if name == OURS else ours) for name in calls]
-    found += [row(f"{title}: {name}", taken_slow[name], "ms", to=ours) for name in slow if name != OURS]
-    if len(slow) < 1 + len(COMMANDS):
-        found.append(Row(f"{title}: bwrap, python -c", float("nan"), "ms", note=NO_BWRAP))
+    notes = {STARTED: "with the imports, and its end"}
+    found += [
+        row(f"{title}: {name}", taken_slow[name], "ms", to=ours, note=notes.get(name, ""))
+        for name in slow
+        if name != OURS
+    ]
+    if BWRAP not in slow:
+        found.append(Row(f"{title}: {BWRAP}", float("nan"), "ms", note=NO_BWRAP))
     return [_judged(each, title, found[1].value) for each in found]
 
 
@@ -109,7 +128,7 @@ def _served(channel: grpc.aio.Channel, code: str) -> dict[str, Call]:
 def _commands(code: str) -> dict[str, Call]:
     commands = {"python -c": [sys.executable, "-c", code]}
     if bwrap := shutil.which("bwrap"):
-        commands["bwrap, python -c"] = [bwrap, "--ro-bind", "/", "/", "--unshare-all", sys.executable, "-c", code]
+        commands[BWRAP] = [bwrap, "--ro-bind", "/", "/", "--unshare-all", sys.executable, "-c", code]
 
     def caller(command: list[str]) -> Call:
         async def call() -> None:

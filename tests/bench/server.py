@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import itertools
 import json
+import os
 from collections.abc import Awaitable, Callable
 
 import grpc.aio
@@ -53,7 +54,8 @@ def engine(pool: Pool, session_id: str = "") -> Answer:
 
 async def serve() -> None:
     server = grpc.aio.server()
-    async with Pool(Settings(name="bench", preload=PRELOAD, running_max=4, require_sandbox="full")) as pool:
+    at_once = max(4, len(os.sched_getaffinity(0)))
+    async with Pool(Settings(name="bench", preload=PRELOAD, running_max=at_once, require_sandbox="full")) as pool:
         for name in PRELOAD:
             importlib.import_module(name)
         while not pool.describe()["ready"]:  # nothing tells
