@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import sqlite3
 import sys
@@ -150,6 +151,18 @@ async def test_one_source_has_one_active_job(pulse: Pulse) -> None:
 
     assert again.id == first.id
     assert other.id != first.id
+
+
+async def test_an_ix_of_very_many_files_is_one_job_too(pulse: Pulse, handlers: Handlers) -> None:
+    """PostgreSQL's indexes take no row of more than a third of a page."""
+    names = random.Random(1)
+    source = " ".join(f"/data/{names.getrandbits(64):x}.fasta" for _ in range(2000))
+
+    first = await pulse.jobs.enqueue(JobDraft("python/sleep", source=source), once_per_source=True)
+    again = await pulse.jobs.enqueue(JobDraft("python/sleep", source=source), once_per_source=True)
+    other = await pulse.jobs.enqueue(JobDraft("python/sleep", source=f"{source} x"), once_per_source=True)
+
+    assert (again.id, other.id != first.id) == (first.id, True)
 
 
 async def test_a_running_job_that_is_cancelled_is_really_stopped(pulse: Pulse, handlers: Handlers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from qntx.host.pulse.api import Report
+from qntx.host.api.pulse import job_record
+from qntx.host.pulse.api import JobFilter, Report
 from qntx.host.pulse.pulse import Pulse
 from qntx.host.pulse.sqlite import SQLiteBackend
 from qntx.host.services import jobs, schedules
@@ -199,3 +201,50 @@ async def test_the_child_of_a_job_is_its_principals_where_the_plugin_names_nobod
 
     assert (await pulse.jobs.get(child)).principal == "ada"
     assert (await pulse.jobs.get(orphan)).principal == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"handler_name": "count"}, "handler_name"),
+        ({"handler_name": "bio/a\0b"}, "handler_name"),
+        ({"handler_name": "bio/" + "a" * 253}, "handler_name"),
+        ({"id": "a/b"}, "id"),
+        ({"id": "a\0"}, "id"),
+        ({"id": "a" * 129}, "id"),
+        ({"parent_job_id": "a b"}, "parent_id"),
+        ({"source": "a" * 65_537}, "source"),
+        ({"cost_estimate": float("nan")}, "cost_estimate"),
+        ({"cost_estimate": float("inf")}, "cost_estimate"),
+        ({"cost_estimate": -1.0}, "cost_estimate"),
+    ],
+)
+async def test_a_job_that_would_be_in_everybodys_way_is_refused_by_its_field(
+    queue: Any, pulse: Pulse, fields: dict[str, Any], field: str
+) -> None:
+    answer = await queue.Enqueue(enqueue(**fields))
+
+    assert (answer.success, answer.error.split(":")[0]) == (False, field)
+    assert await pulse.jobs.find(JobFilter()) == []
+
+
+async def test_a_schedule_of_what_can_be_no_handler_is_refused(ticker: Any, pulse: Pulse) -> None:
+    answer = await ticker.CreateSchedule(create(handler_name="count"))
+
+    assert answer.error == "handler_name: has to be PLUGIN/HANDLER, got 'count'"
+    assert await pulse.schedules.list() == []
+
+
+async def test_a_list_of_less_than_no_jobs_is_refused(queue: Any) -> None:
+    answer = await queue.ListJobs(queue_pb2.ListJobsRequest(auth_token=TOKEN, limit=-1))
+
+    assert answer.error == "limit: cannot be negative, got -1"
+
+
+@pytest.mark.parametrize("payload", [b"NaN", b'"\\ud800"', b"[" * 5000, b"\xff\0", b"1" * 5000])
+async def test_whatever_a_job_was_given_it_can_be_shown(queue: Any, pulse: Pulse, payload: bytes) -> None:
+    job_id = (await queue.Enqueue(enqueue(payload=payload))).job_id
+
+    shown = job_record(await pulse.jobs.get(job_id))
+
+    assert json.loads(json.dumps(shown, allow_nan=False, ensure_ascii=False).encode())["id"] == job_id

@@ -14,11 +14,13 @@ from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
 from qntx.errors import ChassisError, InvalidRequest, Unavailable
+from qntx.host.api.values import fault_in
 from qntx.model.nearest import meant
 from qntx.wire.status import status_of
 
 RETRY_AFTER_SECONDS = 1
 UNKNOWN_FIELD = "unknown_field"
+NO_JSON = "no_json"
 MESSAGES = {
     "missing": "is required",
     "model_attributes_type": "must be a JSON object",
@@ -73,9 +75,17 @@ class Known(BaseModel):
 
 
 class Body(Known):
-    """A request's body: types are meant as they are written."""
+    """A request's body: types are meant as they are written, and what Python reads as JSON and is none is refused."""
 
     model_config = ConfigDict(strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written_again(cls, values: Any) -> Any:
+        if (found := fault_in(values)) is not None:
+            place, reason = found
+            raise PydanticCustomError(NO_JSON, "{reason}", {"field": ".".join(map(str, place)), "reason": reason})
+        return values
 
 
 def install(app: FastAPI) -> None:
@@ -94,7 +104,9 @@ def fault(
     needed: str | None = None,
 ) -> JSONResponse:
     content = {"error": error} | ({"field": field} if field else {}) | ({"needed": needed} if needed else {})
-    return JSONResponse(content, status, headers=dict(headers or {}))
+    # A request may be quoted in it, and that may be no text.
+    told = {name: text.encode("utf-8", "replace").decode() for name, text in content.items()}
+    return JSONResponse(told, status, headers=dict(headers or {}))
 
 
 async def _refused(request: Request, error: ChassisError) -> JSONResponse:
@@ -108,7 +120,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
     if first["type"] == "json_invalid":
         return fault(400, f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}")
     place, *path = (str(part) for part in first["loc"])
-    field = first["ctx"]["field"] if first["type"] == UNKNOWN_FIELD else ".".join(path)
+    field = first["ctx"]["field"] if first["type"] in (UNKNOWN_FIELD, NO_JSON) else ".".join(path)
     return fault(400, f"{field or place}: {MESSAGES.get(first['type'], first['msg'])}", field or None)
 
 

@@ -120,7 +120,8 @@ class _Lines:
             total = value.total if value.HasField("total") else None
             self._report.progress(value.current, total, value.message)
         elif kind == "log":
-            self._report.log(LogLine(value.timestamp_ms, value.level, value.message, "log", value.fields_json))
+            # When it was is not for the script to say.
+            self._report.log(LogLine(_now_ms(), value.level, value.message, "log", value.fields_json))
 
     def close(self) -> None:
         for kind, rest in self._partial.items():
@@ -176,7 +177,7 @@ def _outcome(answer: domain_pb2.ExecuteJobResponse) -> JobOutcome:
         log=tuple(
             LogLine(_now_ms(), entry.level, entry.message, entry.stage, entry.metadata) for entry in answer.log_entries
         ),
-        cost=answer.cost_actual,
+        cost=answer.cost_actual if math.isfinite(answer.cost_actual) else 0.0,
         plugin_version=answer.plugin_version,
     )
 

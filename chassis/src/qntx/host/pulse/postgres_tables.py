@@ -55,5 +55,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE qntx.job ADD COLUMN principal text NOT NULL DEFAULT ''",
         "ALTER TABLE qntx.schedule ADD COLUMN principal text NOT NULL DEFAULT ''",
+        # An `ix` line of many files is longer than a row of an index may be.
+        "DROP INDEX qntx.job_by_source",
+        "CREATE INDEX job_by_source ON qntx.job (substr(source, 1, 200), handler_name) "
+        "WHERE state IN ('queued', 'running', 'paused')",
     ),
 )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from qntx.errors import NotFound, Unavailable
-from qntx.host.pulse import due, tables
+from qntx.host.pulse import drafts, due, tables
 from qntx.host.pulse.api import Jobs
 from qntx.host.pulse.backend import Backend, Rows
 from qntx.model.identity import RANDOM_BYTES, asid
@@ -37,6 +37,7 @@ class ScheduleDesk:
         self.resolve = resolve
 
     async def create(self, draft: ScheduleDraft) -> Schedule:
+        drafts.check_handler(draft.handler_name)
         due.check(draft.interval_seconds, draft.cron)
         schedule = self._schedule(draft)
         await self._backend.write(lambda rows: tables.insert_schedule(rows, schedule))

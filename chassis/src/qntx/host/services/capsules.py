@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from qntx.capsules import Capsules
+from qntx.capsules import Capsule, Capsules, canonical
+from qntx.capsules.canonical import HOLE
+from qntx.capsules.capsule import RUN
 from qntx.capsules.record import Draft, Record
-from qntx.errors import NotPermitted
+from qntx.errors import InvalidRequest, NotPermitted
 from qntx.host.services.auth import check_token
 from qntx.protocol import capsules_pb2 as pb
 from qntx.wire.services import add_service
+
+OPEN = json.dumps(HOLE)
 
 
 def serve(server: grpc.aio.Server, capsules: Capsules, token: str) -> None:
@@ -31,16 +36,56 @@ class CapsuleService:
             check_token(request.auth_token, self._token)
         except NotPermitted as refusal:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
-        chain = self._capsules.chain
-        appended = [
-            asyncio.wrap_future(chain.storage.append(_draft(draft), chain.seal, _given(draft, "tenant_id")))
-            for draft in request.drafts
-        ]
+        appended = [self._appended(draft) for draft in request.drafts]
         return pb.SealResponse(sealed=map(_told, await asyncio.gather(*appended, return_exceptions=True)))
+
+    def _appended(self, told: pb.CapsuleDraft) -> Awaitable[Record]:
+        chain = self._capsules.chain
+        try:
+            draft = _draft(told)
+        except InvalidRequest as refusal:
+            return _refused(refusal)
+        return asyncio.wrap_future(chain.storage.append(draft, chain.seal, _given(told, "tenant_id")))
 
 
 def _draft(told: pb.CapsuleDraft) -> Draft:
-    return Draft(told.id, told.type, told.domain, _given(told, "session_id"), tuple(told.pieces), told.failed)
+    """What is sealed can be read, is what it is filed as, and is open where the chain writes and nowhere else.
+
+    The chain is everybody's, and one record in it that is no capsule would break it for all.
+    """
+    given = Draft(told.id, told.type, told.domain, _given(told, "session_id"), tuple(told.pieces), told.failed)
+    try:
+        document = canonical.decode(canonical.join(given.pieces, (OPEN,) * (len(given.pieces) - 1)).decode())
+        Capsule.from_dict(document)
+        made = _filed(document)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as fault:
+        raise InvalidRequest("pieces", f"they are not those of a capsule: {type(fault).__name__}: {fault}") from fault
+    for name, ours, theirs in zip(Draft._fields, made, given, strict=True):
+        if ours != theirs:
+            raise InvalidRequest(name, "is not what the capsule says of itself")
+    return made
+
+
+def _filed(document: dict[str, Any]) -> Draft:
+    context = document["context"]
+    run = context["environment"].get(RUN)
+    counted = isinstance(run, dict)
+    pieces = canonical.cut(document)
+    holes = [document["previous_hash"], document["sequence"], *([run["counts"]] if counted else [])]
+    if holes != [HOLE] * (len(pieces) - 1):
+        raise ValueError("it is open where the chain does not write")
+    return Draft(
+        document["id"],
+        document["type"],
+        document["domain"],
+        context["session_id"],
+        pieces,
+        document["outcome"]["status"] != "success",
+    )
+
+
+async def _refused(refusal: InvalidRequest) -> Record:
+    raise refusal
 
 
 def _given(told: pb.CapsuleDraft, name: str) -> str | None:

@@ -66,6 +66,8 @@ class QueueService:
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         async def work() -> pb.ListJobsResponse:
+            if request.limit < 0:
+                raise InvalidRequest("limit", f"cannot be negative, got {request.limit}")
             limit = min(request.limit or LIMIT_DEFAULT, LIMIT_MAX)
             found = await self._jobs.find(JobFilter(states=_states(request.status)), limit=limit)
             return pb.ListJobsResponse(success=True, jobs=map(job_to_proto, found))
