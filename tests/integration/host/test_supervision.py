@@ -256,7 +256,10 @@ def test_lines_have_the_level_they_claim_and_are_kept_in_a_file(start_host: Star
 
 def test_configuration_reaches_the_plugin_flattened(start_host: Start, install: Install) -> None:
     install("other")
-    host = start_host('[other]\nhalf = 0.5\ncount = 3\nnames = ["a", "b"]\nempty = ""\n[other.nested]\nDeep = true')
+    host = start_host(
+        '[host]\naudit_durable = "power"\n'
+        '[other]\nhalf = 0.5\ncount = 3\nnames = ["a", "b"]\nempty = ""\n[other.nested]\nDeep = true'
+    )
     host.until_state("other", "running")
 
     config = host.http.get("/api/other/anything").json()["config"]
@@ -264,6 +267,7 @@ def test_configuration_reaches_the_plugin_flattened(start_host: Start, install: 
     # What the host tells every plugin.
     assert config.pop("capsules") == str(host.home.capsules)
     assert config.pop("node").startswith("did:key:z")
+    assert config.pop("audit_durable") == "power"
     assert config == {"half": "0.500000", "count": "3", "names": '["a", "b"]', "nested.deep": "true"}
 
 

@@ -64,6 +64,7 @@ def test_values_are_read_as_the_core_writes_them():
         ("python_paths", "[", "not a list"),
         ("python_paths", "[" * 100_000, "not a list"),
         ("require_sandbox", "none", "none of full"),
+        ("audit_durable", "always", "none of process, power"),
     ],
 )
 def test_a_value_that_cannot_be_read_leaves_the_variants_own_and_is_said(key, text, fault):
@@ -73,6 +74,11 @@ def test_a_value_that_cannot_be_read_leaves_the_variants_own_and_is_said(key, te
     assert len(configuration.faults) == 1
     assert configuration.faults[0].startswith(f"{key}: ")
     assert fault in configuration.faults[0]
+
+
+def test_what_notes_of_runs_outlast_is_configured():
+    assert configure(BIO, {}).audit.durable == "process"
+    assert configure(BIO, {"audit_durable": "power"}).audit.durable == "power"
 
 
 def test_an_unknown_key_is_said_with_the_one_that_was_meant():

@@ -15,7 +15,7 @@ from qntx.model.execution import Execution, Outcome
 from qntx.model.identity import is_asid
 from qntx.model.variant import parse
 from qntx.plugin import runs
-from qntx.plugin.audit import Audit, Place
+from qntx.plugin.audit import DURABLE, Audit, Place
 from qntx.plugin.executor import Executor, calling_host, calling_principal
 from qntx.plugin.metrics import Metrics
 from qntx.plugin.runs import Runs
@@ -69,6 +69,24 @@ async def test_whom_a_call_is_for_counts_where_a_host_that_is_known_says_so(exec
     await executor.run(replace(_asked(), principal="eve"))
 
     assert [run.principal for run in engines[0].runs] == [asked, "eve"]
+
+
+@pytest.mark.parametrize("durable", DURABLE)
+async def test_runs_are_recorded_whatever_their_notes_outlast(executor, tmp_path, durable):
+    executor.audit.move(Place(tmp_path / "capsules.db", durable=durable))
+    executor.configure(Settings("bio"))
+
+    assert (await executor.run(_asked())).capsule_id
+
+
+async def test_a_change_of_what_notes_outlast_is_heeded_while_the_plugin_runs(executor, tmp_path):
+    executor.configure(Settings("bio"))
+    await executor.run(_asked())
+
+    executor.audit.move(Place(tmp_path / "capsules.db", durable="a comet"))
+
+    with pytest.raises(PluginUnavailable, match=r"durable is .* not 'a comet'"):
+        await executor.run(_asked())
 
 
 async def test_a_run_is_counted_by_how_it_ended(executor):

@@ -103,6 +103,13 @@ class HostSection(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="HOST:PORT that such plugins are told, where it is another: a name, or a forwarded port."),
     ] = ""
+    audit_durable: Annotated[
+        Literal["process", "power"],
+        Meta(
+            description="What the notes of runs under way outlast: the death of any process, or a power cut too; for "
+            "that each run waits for the disk, once before it and once after. A plugin's own section may differ."
+        ),
+    ] = "process"
     dask_scheduler: Annotated[
         str,
         Meta(description="A Dask scheduler, such as tcp://10.0.0.9:8786, that scripts reach by dask_client()."),

@@ -24,6 +24,8 @@ from qntx.model.variant import Variant
 from qntx.plugin.inventory import Inventory
 
 TRAIL = "qntx.plugin.trail"
+DURABLE = ("process", "power")
+"""What notes of runs may be told to outlast. Of the first, the default, nobody has to be told."""
 HOME_VARIABLE, HOME_DEFAULT = "QNTX_HOME", "~/.qntx"
 
 OnEvent = Callable[[Event], None]
@@ -64,6 +66,7 @@ class Place:
     node: str = ""
     by_host: bool = False
     """The host seals; the file is the folder where what was started is noted."""
+    durable: str = DURABLE[0]
 
     @classmethod
     def default(cls) -> Place:
@@ -78,7 +81,9 @@ class Place:
     def open(self, host: SealingHost | None) -> Trail:
         if self.by_host and host is None:
             raise StorageError("records are to be sealed by a host, and none has initialised this plugin")
-        trail: Trail = importlib.import_module(TRAIL).Trail(self.file, self.key, host if self.by_host else None)
+        trail: Trail = importlib.import_module(TRAIL).Trail(
+            self.file, self.key, host if self.by_host else None, durable=self.durable
+        )
         return trail
 
 
@@ -90,7 +95,7 @@ class Audit:
         self._inventory = Inventory(variant)
         self._place = place or Place.default()
         self._host: SealingHost | None = None
-        self._trails: dict[Path, asyncio.Task[Trail]] = {}
+        self._trails: dict[tuple[Path, str], asyncio.Task[Trail]] = {}
         self._environment: tuple[Mapping[str, Any], str, Mapping[str, Any]] = ({}, "", {})
 
     def move(self, place: Place) -> None:
@@ -122,7 +127,7 @@ class Audit:
 
     def describe(self) -> str:
         """Where records go, or why they cannot."""
-        opening = self._trails.get(self._place.file)
+        opening = self._trails.get((self._place.file, self._place.durable))
         fault = opening.exception() if opening is not None and opening.done() else None
         return f"{self._place.file}: {fault}" if fault is not None else str(self._place.file)
 
@@ -142,9 +147,10 @@ class Audit:
 
     def _opening(self, place: Place) -> asyncio.Task[Trail]:
         """The trail there, or its opening; tried again where it failed."""
-        known = self._trails.get(place.file)
+        asked = (place.file, place.durable)
+        known = self._trails.get(asked)
         if known is None or (known.done() and known.exception() is not None):
-            known = self._trails[place.file] = asyncio.create_task(asyncio.to_thread(place.open, self._host))
+            known = self._trails[asked] = asyncio.create_task(asyncio.to_thread(place.open, self._host))
         return known
 
 

@@ -22,7 +22,7 @@ from qntx.model.attached import HOSTS_KEYS
 from qntx.model.execution import Limits
 from qntx.model.nearest import meant
 from qntx.model.variant import PORT_MAX, Variant
-from qntx.plugin.audit import Place
+from qntx.plugin.audit import DURABLE, Place
 from qntx.script.compute import SCHEDULER_VARIABLE
 
 DEFAULT_MODULES = ("numpy", "pandas", "requests", "json", "os", "sys")
@@ -133,6 +133,14 @@ def _from_host() -> dict[str, Field]:
             "plugin",
             pattern="^(plugin|host)$",
         ),
+        "audit_durable": Field(
+            "string",
+            "What the note of a run that is under way outlasts: `process`, the death of any process; `power`, a power "
+            "cut too: each run then waits for the disk, once before it and once after",
+            _one_of(*DURABLE),
+            DURABLE[0],
+            pattern=f"^({'|'.join(DURABLE)})$",
+        ),
         "node": Field("string", "What records call this machine; by default its name. A host sets it itself", str),
     }
 
@@ -189,7 +197,9 @@ def _settings(variant: Variant, values: Mapping[str, Any], overlay: Overlay) -> 
 
 def _audit(values: Mapping[str, Any]) -> Place:
     file = Path(values["capsules"]) if "capsules" in values else Place.default().file
-    return Place(file, values.get("node", ""), values.get("sealed_by") == "host")
+    return Place(
+        file, values.get("node", ""), values.get("sealed_by") == "host", values.get("audit_durable", DURABLE[0])
+    )
 
 
 def _limits(limits: Limits, values: Mapping[str, Any], paths: tuple[str, ...]) -> Limits:

@@ -38,19 +38,19 @@ class Trail:
     It makes the file and its key where there is none.
     """
 
-    def __init__(self, file: Path, key: Path, host: SealingHost | None = None) -> None:
+    def __init__(self, file: Path, key: Path, host: SealingHost | None = None, *, durable: str) -> None:
         # Now, because a run whose record could not be signed or kept must not start.
         if host is None:
             seal = Seal(key)
             seal.get_public_key()
             self._capsules = Capsules(file, seal=seal)
             asyncio.run(self._capsules.storage.count())
-            self._recorder = Recorder(self._capsules)
+            self._recorder = Recorder(self._capsules, durable=durable)
         else:
             handed = HandedOver(host)
             handed.check()
             self._capsules = Capsules(storage=handed, seal=Seal(key))
-            self._recorder = Recorder(self._capsules, intents=file)
+            self._recorder = Recorder(self._capsules, intents=file, durable=durable)
         self._recorder.recover()
         self._environment: Mapping[str, Any] = {}
         self._environment_text = ""

@@ -45,8 +45,10 @@ class Introduction:
 
     def _ours(self) -> dict[str, str]:
         """What the plugin's own section may say otherwise."""
-        scheduler = self.config.host.dask_scheduler
-        return {"dask_scheduler": scheduler} if scheduler else {}
+        host = self.config.host
+        scheduler = {"dask_scheduler": host.dask_scheduler} if host.dask_scheduler else {}
+        durable = {"audit_durable": host.audit_durable} if host.audit_durable == "power" else {}
+        return scheduler | durable
 
     def _told(self, plugin: str, address: Address | None) -> dict[str, str]:
         """One that runs elsewhere keeps its records where it runs, and knows best what that machine is called."""
