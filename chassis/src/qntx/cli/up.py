@@ -20,11 +20,18 @@ from qntx.host import config as configuration
 from qntx.host import logs
 from qntx.host.app import Host
 from qntx.host.config import Config
+from qntx.host.ending import Ending
 from qntx.host.home import Home
 from qntx.host.plugins.registry import Registry, State
 from qntx.host.plugins.router import glyphs
 
 SETTLE_TIMEOUT_SECONDS = 120.0
+STOP_SECONDS = 15.0
+"""How long it may take to stop, once running jobs have had their time to end."""
+
+LEAVE_SECONDS = 1.0
+"""And how long after everything of the host's own is closed."""
+
 REFRESH_SECONDS = 0.2
 STYLES = {
     State.LOADING: "yellow",
@@ -72,7 +79,12 @@ def command(
     if plugins:
         config = replace(config, plugin=msgspec.structs.replace(config.plugin, enabled=list(plugins)))
     logs.configure(config.host.log_level)
-    asyncio.run(_up(config, home))
+    ending = Ending()
+    try:
+        asyncio.run(_up(config, home, ending))
+    finally:
+        if ending.begun:
+            ending.within(LEAVE_SECONDS)
 
 
 def _listened(text: str) -> dict[str, Any]:
@@ -87,7 +99,7 @@ def _listened(text: str) -> dict[str, Any]:
     return {"address": parts.hostname} | ({} if port is None else {"port": port})
 
 
-async def _up(config: Config, home: Home) -> None:
+async def _up(config: Config, home: Home, ending: Ending) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,6 +108,7 @@ async def _up(config: Config, home: Home) -> None:
     async with Host(config, home) as host:
         showing = asyncio.create_task(_show_start(console, host, config.host.default_provider))
         await stop.wait()
+        ending.within(config.pulse.drain_seconds + STOP_SECONDS)
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
         console.print("Stopping…")

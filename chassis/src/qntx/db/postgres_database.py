@@ -70,6 +70,12 @@ class Database:
         """Do it in a thread, in one transaction: Session.write."""
         return await self._open(self._writers).run(lambda session: session.write(work, kept))
 
+    def hurry(self) -> None:
+        """From now on nothing is tried twice: what waits for a server that is away is given up."""
+        for threads in (self._readers, self._writers):
+            if threads is not None:
+                threads.hurry()
+
     @contextmanager
     def listen(self, topic: str, heard: Callable[[], None]) -> Iterator[None]:
         """Inside, `heard` is called for each notice of that topic, and every few seconds in case one was lost."""
@@ -123,6 +129,7 @@ class _Threads:
         self._session = session
         self._own = threading.local()
         self._sessions: list[Session] = []
+        self._hurried = False
         self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, work: Callable[[Session], T]) -> T:
@@ -135,10 +142,14 @@ class _Threads:
             session.interrupt()
         self.finish()
 
-    def finish(self) -> None:
-        """Blocks until everything is done, or has failed once."""
+    def hurry(self) -> None:
+        self._hurried = True
         for session in self._sessions:
             session.hurry()
+
+    def finish(self) -> None:
+        """Blocks until everything is done, or has failed once."""
+        self.hurry()
         self._threads.shutdown()
         for session in self._sessions:
             session.close()
@@ -148,4 +159,6 @@ class _Threads:
         if session is None:
             session = self._own.session = self._session()
             self._sessions.append(session)
+            if self._hurried:
+                session.hurry()
         return work(session)

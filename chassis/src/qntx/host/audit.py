@@ -66,5 +66,8 @@ class Audit:
             # Plugins say the same of each run that they refuse for it.
             log.error("the audit trail cannot be written", reason=str(error))
             return
-        if sealed:
-            log.info("what an ended process left open is sealed", runs=len(sealed))
+        faults = [fault for record in sealed if (fault := record.exception()) is not None]
+        if faults:
+            log.warning("what an ended process left open is not sealed yet", runs=len(faults), reason=str(faults[0]))
+        if len(sealed) > len(faults):
+            log.info("what an ended process left open is sealed", runs=len(sealed) - len(faults))

@@ -61,6 +61,9 @@ class Backend(AbstractAsyncContextManager["Backend"], Protocol):
     async def write(self, work: Callable[[Rows], T]) -> T:
         """Do it in one transaction; returns once that is durable."""
 
+    def hurry(self) -> None:
+        """The host is stopping: from now on nothing waits for a database that is away."""
+
     async def dead(self, executors: Collection[str]) -> set[str]:
         """Those of them that do not look alive."""
 

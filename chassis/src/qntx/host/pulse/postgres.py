@@ -20,9 +20,10 @@ import psycopg
 import sqlalchemy
 from psycopg import Connection
 
-from qntx.db.postgres import SILENCE
+from qntx.db.postgres import SILENCE, reason
 from qntx.db.postgres_database import Database
 from qntx.db.postgres_migrations import migrate
+from qntx.errors import Unavailable
 from qntx.host.pulse.backend import Cursor, Rows
 from qntx.host.pulse.postgres_tables import MIGRATIONS
 from qntx.host.pulse.sessions import HostSession, key, living
@@ -33,6 +34,8 @@ DEAD_AFTER_SECONDS = 2.0
 
 DBOS_CONNECTIONS = 4
 CONNECT_SECONDS = 10
+CONNECT_LAST_SECONDS = 2
+"""While the host is stopping."""
 
 T = TypeVar("T")
 
@@ -71,6 +74,7 @@ class PostgresBackend:
         self._session = session
         self.offered = tuple(offered)
         self._engine: sqlalchemy.Engine | None = None
+        self._hurried = False
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -92,22 +96,33 @@ class PostgresBackend:
     def queue(self) -> dict[str, Any]:
         """An engine of ours, so that the address is libpq's to read and stands in no configuration of DBOS."""
 
-        def connected() -> psycopg.Connection[Any]:
-            return psycopg.connect(self._database.url, connect_timeout=CONNECT_SECONDS, **SILENCE)
-
         self._engine = sqlalchemy.create_engine(
             "postgresql+psycopg://",
-            creator=connected,
+            creator=self._connected,
             pool_size=DBOS_CONNECTIONS,
             max_overflow=DBOS_CONNECTIONS,
         )
         return {"system_database_engine": self._engine, "use_listen_notify": False}
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        seconds = CONNECT_LAST_SECONDS if self._hurried else CONNECT_SECONDS
+        try:
+            return psycopg.connect(self._database.url, connect_timeout=seconds, **SILENCE)
+        except psycopg.Error as error:
+            if self._hurried:
+                # What the driver raises DBOS tries again for ever; this it does not know.
+                raise Unavailable(f"the shared database does not answer: {reason(error)}") from error
+            raise
 
     async def read(self, question: Callable[[Rows], T]) -> T:
         return await self._database.read(lambda connection: question(PostgresRows(connection)))
 
     async def write(self, work: Callable[[Rows], T]) -> T:
         return await self._database.write(lambda connection: work(PostgresRows(connection)))
+
+    def hurry(self) -> None:
+        self._hurried = True
+        self._database.hurry()
 
     async def dead(self, executors: Collection[str]) -> set[str]:
         return set(executors) - await self._database.read(lambda connection: living(connection, executors))

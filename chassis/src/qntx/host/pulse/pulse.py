@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-from qntx.errors import NotFound
+from qntx.errors import NotFound, Unavailable
 from qntx.host.pulse import tables
 from qntx.host.pulse.api import Dispatcher
 from qntx.host.pulse.backend import Backend
@@ -91,7 +91,9 @@ class Pulse:
 
     async def stop_running(self, drain_seconds: float = 0.0) -> None:
         """Begin no more, let what runs go on for that long, stop it then, and leave it to the next host."""
-        await self._runner.aclose(drain_seconds)
+        await self._runner.drain(drain_seconds)
+        self._backend.hurry()
+        await self._runner.aclose()
 
     async def look(self) -> None:
         """Stop the runs here that another host has stopped, or taken over."""
@@ -170,6 +172,9 @@ async def _for_ever(work: Callable[[], Awaitable[None]], every_seconds: float) -
     while True:
         try:
             await work()
+        except Unavailable as error:
+            logger.warning("%s has to wait: %s", work.__qualname__, error)
+            await asyncio.sleep(AGAIN_SECONDS)
         except Exception:
             logger.exception("%s failed; it is tried again", work.__qualname__)
             await asyncio.sleep(AGAIN_SECONDS)

@@ -12,6 +12,8 @@ DBOS is one to a process, hence the one consumer below.
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -21,6 +23,7 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflo
 
 NAME = "pulse"
 POLL_SECONDS = 0.1
+CLOSING_SECONDS = 5.0
 OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 PRIORITY_MIDDLE = 1 << 30
 """DBOS takes the lowest number first and wants it positive; ours is the other way round and may be negative."""
@@ -29,6 +32,8 @@ PRIORITY_MIDDLE = 1 << 30
 APPLICATION_VERSION = "1"
 
 Consumer = Callable[[str, int], Coroutine[Any, Any, None]]
+
+logger = logging.getLogger(__name__)
 
 _consumer: tuple[Consumer, asyncio.AbstractEventLoop] | None = None
 
@@ -82,9 +87,14 @@ class Queue:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         global _consumer
-        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
-        # DBOS made its own pool the loop's, and has just shut it down.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor()
+        ending = threading.Thread(target=DBOS.destroy, name="the queue's end", daemon=True)
+        ending.start()
+        await loop.run_in_executor(threads, ending.join, CLOSING_SECONDS)
+        # DBOS had made its own pool the loop's, and has shut it down.
+        loop.set_default_executor(threads)
+        if ending.is_alive():
+            logger.error("the queue does not end: its threads wait for the database, and are left behind")
         _consumer = None
 
     async def put(

@@ -28,7 +28,8 @@ OVERTIME_SECONDS = 1.0
 """A plugin keeps a job's timeout itself and can say where its script was; only then is it stopped from here."""
 
 AGAIN_SECONDS = 1.0
-CLOSING_SECONDS = 10.0
+CLOSING_SECONDS = 3.0
+"""How long a host that stops tries to write down what becomes of its jobs."""
 
 T = TypeVar("T")
 Publish = Callable[[Job], None]
@@ -54,18 +55,19 @@ class Runner:
         self._publish = publish
         self._slots = Slots(running_max)
         self._running: dict[str, tuple[Job, asyncio.Task[JobOutcome]]] = {}
-        self._delivering: set[asyncio.Task[Any]] = set()
+        self._delivering: dict[asyncio.Task[Any], str] = {}
         self._closing = False
+        self._closed = False
 
     async def deliver(self, job_id: str, generation: int) -> None:
         """What the queue calls. A delivery that is out of date does nothing."""
         delivering = asyncio.current_task()
         assert delivering is not None
-        self._delivering.add(delivering)
+        self._delivering[delivering] = job_id
         try:
             await self._deliver(job_id, generation)
         finally:
-            self._delivering.discard(delivering)
+            del self._delivering[delivering]
 
     def stop(self, job_id: str) -> None:
         """Stop its script now, if it runs here. Whoever calls has written down why."""
@@ -78,16 +80,28 @@ class Runner:
             for job_id in await self._journal.moved_on([job for job, _ in self._running.values()]):
                 self.stop(job_id)
 
-    async def aclose(self, drain_seconds: float = 0.0) -> None:
-        """Begin no more, let what runs go on that long, and stop the rest; that is left to the next host."""
+    async def drain(self, seconds: float) -> None:
+        """Begin no more, and let what runs go on that long."""
         self._closing = True
-        if self._running and drain_seconds:
-            await asyncio.wait([run for _, run in self._running.values()], timeout=drain_seconds)
+        if self._running and seconds:
+            await asyncio.wait([run for _, run in self._running.values()], timeout=seconds)
+
+    async def aclose(self) -> None:
+        """Begin no more, and stop what runs: that is left to the next host. Twice is the same as once."""
+        self._closing = True
+        if self._closed:
+            return
+        self._closed = True
         for _, run in self._running.values():
             run.cancel()
         if self._delivering:
             # Until what became of them is written down.
             await asyncio.wait(self._delivering, timeout=CLOSING_SECONDS)
+        if self._delivering:
+            jobs = ", ".join(sorted(self._delivering.values()))
+            logger.error(
+                "nothing could be written down any more of these jobs, which the next host takes over: %s", jobs
+            )
 
     async def _deliver(self, job_id: str, generation: int) -> None:
         with suppress(NotFound):

@@ -90,6 +90,9 @@ class SQLiteBackend:
     async def write(self, work: Callable[[Rows], T]) -> T:
         return await self._opened[0].submit(lambda connection: work(SQLiteRows(connection)))
 
+    def hurry(self) -> None:
+        """A file does not go away."""
+
     async def dead(self, executors: Collection[str]) -> set[str]:
         return {executor for executor in executors if not self._liveness.alive(executor)}
 
