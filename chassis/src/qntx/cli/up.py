@@ -29,7 +29,7 @@ SETTLE_TIMEOUT_SECONDS = 120.0
 STOP_SECONDS = 15.0
 """How long it may take to stop, once running jobs have had their time to end."""
 
-LEAVE_SECONDS = 1.0
+LEAVE_SECONDS = 5.0
 """And how long after everything of the host's own is closed."""
 
 REFRESH_SECONDS = 0.2
