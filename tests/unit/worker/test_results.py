@@ -126,6 +126,33 @@ def test_a_frame_comes_as_columns():
     assert json.loads(results.encode(frame["n"]))["data"] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("columns", "data"),
+    [
+        ({}, []),
+        ({"a": [], "b": []}, [[], []]),
+        ({"a": [1, 2, 3], "b": [4, 5, 6]}, [[1, 3], [4, 6]]),
+        ({"a": [1.5, float("nan"), 3.0], "b": [4.0, 5.0, 6.0]}, [[1.5, 3.0], [4.0, 6.0]]),
+        ({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]}, [[1, 3], [0.5, 2.5]]),
+    ],
+)
+def test_a_frame_of_numbers_comes_as_columns_however_it_is_kept(columns, data):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed here")
+    frame = pandas.DataFrame(columns)[::2]
+
+    encoded = json.loads(results.encode(frame))
+
+    assert (encoded["columns"], encoded["data"], encoded["rows"]) == ([*columns], data, len(frame))
+    assert encoded["dtypes"] == [str(dtype) for dtype in frame.dtypes]
+    assert encoded["index"] == [*frame.index]
+
+
+def test_a_number_beyond_a_double_is_its_repr_not_a_failure():
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed here")
+
+    assert json.loads(results.encode([numpy.array([1.5], dtype=numpy.longdouble)])) == [[repr(numpy.longdouble(1.5))]]
+
+
 def test_biopython_gives_its_letters():
     pytest.importorskip("Bio", reason="Biopython is not installed here")
     from Bio.Seq import Seq  # noqa: PLC0415

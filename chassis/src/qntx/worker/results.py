@@ -92,15 +92,24 @@ def _quick(value: Any) -> bytes | None:
 def _arrays(value: Any) -> Any:
     """Frames as columns of arrays that orjson writes without a Python object for each number."""
     pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(value, pandas.DataFrame) and all(map(_is_number, value.dtypes)):
-        return {
-            "columns": [str(column) for column in value.columns],
-            "dtypes": [str(dtype) for dtype in value.dtypes],
-            "index": _whole(value.index) if _is_number(value.index.dtype) else plain(value.index),
-            "data": [_whole(value.iloc[:, position]) for position in range(len(value.columns))],
-            "rows": len(value),
-        }
-    raise TypeError("not quick")
+    if pandas is None or not isinstance(value, pandas.DataFrame):
+        raise TypeError("not quick")
+    dtypes = list(value.dtypes)
+    names = {dtype: str(dtype) for dtype in set(dtypes) if _is_number(dtype)}
+    if not all(dtype in names for dtype in dtypes):
+        raise TypeError("not quick")
+    if len(names) == 1:
+        # One array of all, where they are kept as one: pandas makes a column out of it far slower.
+        data = sys.modules["numpy"].ascontiguousarray(value.to_numpy().T)
+    else:
+        data = [_whole(column) for _, column in value.items()]
+    return {
+        "columns": [str(column) for column in value.columns],
+        "dtypes": [names[dtype] for dtype in dtypes],
+        "index": _whole(value.index) if _is_number(value.index.dtype) else plain(value.index),
+        "data": data,
+        "rows": len(value),
+    }
 
 
 def _whole(column: Any) -> Any:
@@ -166,7 +175,10 @@ def _numpy(numpy: Any, value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, numpy.ndarray):
         if value.dtype.kind in "Mm":
             return [_plain(each, above) for each in value] if value.ndim else _plain(value[()], above)
-        if value.dtype.kind in "biu" or (value.dtype.kind == "f" and bool(numpy.isfinite(value).all())):
+        if value.dtype.kind in "biu":
+            return value.tolist()
+        # A long double is more than a Python float, and stays numpy's own.
+        if value.dtype.kind == "f" and value.dtype.itemsize <= 8 and bool(numpy.isfinite(value).all()):
             return value.tolist()
         return _plain(value.tolist(), above)
     if isinstance(value, numpy.datetime64):
