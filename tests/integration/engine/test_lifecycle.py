@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,27 @@ from qntx.model.execution import Limits, Outcome, Result
 
 MARK = "QNTX_LIFECYCLE_TEST"
 MEMORY_BYTES_MORE_MAX = 8 * 1024 * 1024
+STARTING = (
+    "import subprocess, time\nsubprocess.Popen(['sleep', '300'], start_new_session=True)\nprint('up')\ntime.sleep(300)"
+)
+# An engine in a process of its own.
+ENGINE = """
+import asyncio, sys
+from qntx.engine.api import Settings
+from qntx.engine.pool import Pool
+from qntx.model.execution import Execution, Limits
+
+MARK, mark, rung, code = sys.argv[1:]
+
+
+async def main():
+    async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max=rung)) as pool:
+        asked = Execution(code=code, id="x", limits=Limits(timeout_seconds=60, subprocess=True))
+        await pool.run(asked, None, lambda event: print("up", flush=True) if event.kind == "stdout" else None)
+
+
+asyncio.run(main())
+"""
 
 
 def marked(value: str) -> list[int]:
@@ -88,6 +111,43 @@ async def test_what_a_run_started_ends_with_the_run(execution, home, mark):
 
             assert result.success, result.error
             await until(lambda where=where, before=before: len(marked(where)) <= before)
+
+
+@pytest.mark.parametrize("rung", ["full", "landlock", "limits"])
+async def test_what_a_run_started_ends_with_the_engine(execution, home, mark, rung):
+    async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max=rung)) as pool:
+        up = asyncio.Event()
+        asked = execution(STARTING, limits=Limits(subprocess=True))
+        under_way = asyncio.create_task(
+            pool.run(asked, home, lambda event: up.set() if event.kind == "stdout" else None)
+        )
+        await asyncio.wait_for(up.wait(), 20)
+
+    await until(lambda: not marked(mark))
+    assert (await under_way).outcome is Outcome.CANCELLED
+
+
+@pytest.mark.parametrize("rung", ["full", "landlock"])
+async def test_what_a_run_started_ends_with_an_engine_that_is_killed(mark, rung):
+    command = [sys.executable, "-c", ENGINE, MARK, mark, rung, STARTING]
+    engine = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert await asyncio.wait_for(engine.stdout.readline(), 20) == b"up\n"
+
+    engine.kill()
+
+    await engine.wait()
+    await until(lambda: not marked(mark))
+
+
+async def test_a_run_ends_that_fills_a_folder_of_the_machines(execution, home):
+    code = "import time\nfor n in range(5): open(f'{n}', 'wb').write(b'x' * 1_000_000)\ntime.sleep(60)"
+    async with Pool(Settings(name="x", limits=Limits(scratch_mib=2), sandbox_max="landlock")) as pool:
+        result = await pool.run(execution(code, limits=Limits(scratch_mib=2)), home)
+
+    assert (result.outcome, result.error) == (
+        Outcome.KILLED,
+        "The worker was killed: its scratch directory held more than 2 MiB.\n",
+    )
 
 
 async def test_a_rung_that_is_required_and_not_reached_is_refused():

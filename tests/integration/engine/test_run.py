@@ -56,6 +56,12 @@ async def test_a_traceback_shows_the_scripts_own_lines(run):
     )
 
 
+async def test_what_is_too_large_to_be_told_has_a_name(run):
+    result = await run("raise ValueError('x' * (80 << 20))", limits=Limits(memory_mib=128))
+
+    assert (result.outcome, result.error) == (Outcome.RAISED, "ValueError, which could not be told: MemoryError\n")
+
+
 async def test_a_loop_is_interrupted_at_its_deadline_with_its_own_traceback(run):
     result = await run("while True:\n    pass", limits=Limits(timeout_seconds=0.2))
 

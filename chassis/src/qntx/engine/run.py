@@ -15,11 +15,13 @@ from qntx.engine.advice import advice
 from qntx.engine.api import Event, Home
 from qntx.engine.notes import Notes
 from qntx.engine.output import Output
+from qntx.engine.quota import Watch
 from qntx.engine.untrusted import Unreadable, checked_json, read_json
 from qntx.engine.worker import STDERR, STDOUT, Exit, Worker
 from qntx.errors import ChassisError, WorkerLost
 from qntx.model.execution import Execution, Outcome, Result
 from qntx.worker import frames
+from qntx.worker.sandbox.policy import FULL
 
 GRACE_SECONDS = 0.25
 DUMP_AFTER_SECONDS = 0.2
@@ -55,6 +57,7 @@ class Run:
         self._notes = Notes(home, worker.drafts, self._stored, self._refused, self._backlog)
         self._calls: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
+        self._watch = Watch(worker.scratch, worker.pid, execution.limits.scratch_mib, self._break)
         self._stopped: Outcome | None = None
         self._killed = False
         self._dump_from = -1
@@ -152,11 +155,14 @@ class Run:
         self._emit("started", {"id": execution.id, "sandbox": self._rung})
         timeout = min(execution.limits.timeout_seconds, DEADLINE_SECONDS_MAX)
         self._timers.append(self._loop.call_later(timeout, self.stop, Outcome.TIMED_OUT))
+        if self._rung != FULL:
+            self._watch.start()
         self._worker.send(frames.RUN, json.dumps(order).encode())
         if self._worker.closed:
             self.on_closed(self._worker.fault)
 
     def _disarm(self) -> None:
+        self._watch.stop()
         for timer in self._timers:
             timer.cancel()
 

@@ -122,6 +122,7 @@ class Zygote:
         if "forked" in message:
             channel, stdout, stderr, pidfd = descriptors
             worker = Worker(message["pid"], socket.socket(fileno=channel), stdout, stderr, pidfd, self._buffer)
+            worker.scratch = self._scratch_of(message["forked"])
             self._workers[worker.pid] = worker
             wanted = self._wanted.get(message["forked"])
             if wanted is None or wanted.done():
@@ -138,9 +139,12 @@ class Zygote:
             if not self._ready.done():
                 self._ready.set_result(None)
 
+    def _scratch_of(self, token: int) -> str:
+        return f"{self._configuration['scratch']}/{token}"
+
     def _clear(self, token: int) -> None:
         """Remove what a worker left in its scratch directory, where that outlives it."""
-        directory = f"{self._configuration['scratch']}/{token}"
+        directory = self._scratch_of(token)
         if os.path.isdir(directory):
             self._loop.run_in_executor(None, remove, directory)
 

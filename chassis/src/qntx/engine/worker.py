@@ -63,6 +63,8 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         self.pid = pid
+        self.scratch = ""
+        """Its scratch directory, as we see it where that is no memory of its own."""
         self.listener: Listener | None = None
         """Whose frames and output these are; without one they are read and dropped."""
         self.ready: asyncio.Future[None] = loop.create_future()

@@ -24,10 +24,18 @@ def failure_of(raised: BaseException, filename: str) -> Failure | None:
     if isinstance(raised, SystemExit) and raised.code in (None, 0):
         return None
     return Failure(
-        error=_text(raised, filename),
+        error=_told(raised, filename),
         outcome="out_of_memory" if isinstance(raised, MemoryError) else "raised",
         missing_module=(raised.name or "") if isinstance(raised, ModuleNotFoundError) else "",
     )
+
+
+def _told(raised: BaseException, filename: str) -> str:
+    try:
+        return _text(raised, filename)
+    except Exception as fault:
+        # Its message takes more memory than there is, or telling it raises something else.
+        return f"{type(raised).__name__}, which could not be told: {type(fault).__name__}\n"
 
 
 def _text(raised: BaseException, filename: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from qntx.worker.sandbox import kernel
 from qntx.worker.sandbox.identity import NOBODY, drop_root, map_to_nobody
-from qntx.worker.sandbox.policy import DEVICES, Policy, outermost
+from qntx.worker.sandbox.policy import DEVICES, Policy, outermost, scratch_files_max
 
 SCRATCH = "/scratch"
 HOST = "/.host"
@@ -36,7 +36,7 @@ class Namespaces:
     def enter(self, policy: Policy) -> None:
         """In the worker: its own mounts, and its own count of processes."""
         kernel.unshare(kernel.CLONE_NEWNS)
-        size = f"size={policy.scratch_mib}m,nr_inodes={1000 + 64 * policy.scratch_mib},mode=0700"
+        size = f"size={policy.scratch_mib}m,nr_inodes={scratch_files_max(policy.scratch_mib)},mode=0700"
         kernel.mount("scratch", SCRATCH, "tmpfs", _SAFE, size)
         for path in policy.readable_paths:
             _show(path)

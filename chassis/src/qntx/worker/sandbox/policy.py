@@ -70,6 +70,11 @@ def at_least(rung: str, required: str) -> bool:
     return RUNGS.index(rung) >= RUNGS.index(required)
 
 
+def scratch_files_max(scratch_mib: int) -> int:
+    """Files, folders and links that a scratch directory may hold: each costs memory or disk, however empty."""
+    return 1000 + 64 * scratch_mib
+
+
 def outermost(paths: Sequence[str]) -> list[str]:
     """The paths without those that lie in another of them."""
     kept: list[str] = []
