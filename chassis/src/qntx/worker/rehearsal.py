@@ -49,7 +49,7 @@ WARM_LIBRARIES = {
 }
 # Exit functions are each run's own to call, and once; of everybody's, the way there can be rehearsed.
 _exit_of_none = partial(logging.shutdown, [])
-TOUCH = ("print(end='')\nx = 1 + 1\nx",) * 2
+TOUCH = ("print(end='')\nx = 1 + 1\nx",)
 
 
 def rehearse_libraries() -> None:

@@ -35,7 +35,7 @@ from qntx.worker.child import Descriptors, live  # noqa: E402
 from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
 from qntx.worker.immortal import immortalize  # noqa: E402
-from qntx.worker.memory import collapse  # noqa: E402
+from qntx.worker.memory import collapse, join  # noqa: E402
 from qntx.worker.rehearsal import WARM, WARM_ROUNDS, rehearse, rehearse_libraries  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
 from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
@@ -88,6 +88,7 @@ class Zygote:
         open_streams()
         rehearse(WARM * WARM_ROUNDS)
         rehearse_libraries()
+        join()
         self._walls = walls.raised()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         os.set_blocking(self._wake_write, False)

@@ -36,6 +36,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
 MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _CAPABILITY_VERSION = 0x20080522
 
@@ -83,6 +84,10 @@ def pivot_root(new: str, old: str) -> None:
 
 def madvise(address: int, length: int, advice: int) -> None:
     checked(_libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(length), advice), "madvise")
+
+
+def mprotect(address: int, length: int, rights: int) -> None:
+    checked(_libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(length), rights), "mprotect")
 
 
 def drop_capabilities() -> None:
