@@ -11,7 +11,7 @@ import structlog
 from qntx.errors import ChassisError, Refused
 from qntx.host.config import PluginSection
 from qntx.host.plugins.balanced import PLAIN_SERVICE_CONFIG, SERVICE_CONFIG, BalancedClient
-from qntx.host.plugins.membership import Membership
+from qntx.host.plugins.membership import FORGOTTEN_AFTER, Membership
 from qntx.host.plugins.registry import Plugin, Registry, State
 from qntx.host.plugins.remote import Remote, target
 from qntx.host.plugins.replica import Replica, ReplicaState
@@ -93,8 +93,13 @@ class Attachment:
 
     async def _found(self) -> list[Address]:
         """Where there is a replica now."""
-        joined = await self._membership.of(self._plugin.name) if self._membership else ()
-        return await self._remote.replicas(joined=joined)
+        if self._membership is None:
+            return await self._remote.replicas()
+        replicas, forgotten = self._replicas(), FORGOTTEN_AFTER.total_seconds()
+        reached = [replica.address for replica in replicas if replica.joined]
+        lost = [replica.address for replica in replicas if replica.away_seconds() > forgotten]
+        await self._membership.note(self._plugin.name, reached, lost)
+        return await self._remote.replicas(joined=await self._membership.of(self._plugin.name))
 
     async def _follow(self, addresses: Sequence[Address]) -> None:
         """Join what is new, leave what is gone, and begin anew where the joining itself broke."""

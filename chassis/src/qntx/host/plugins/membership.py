@@ -1,10 +1,16 @@
-"""Which replicas of plugins there are, as hosts that share a database keep it there: `qntx plugin join` and `leave`."""
+"""Which replicas of plugins there are, as hosts that share a database keep it there: `qntx plugin join` and `leave`.
+
+Hosts note there which of them they reach. One that died without leaving is forgotten once no host has reached it for
+long; by then a machine that was only cut off would have come back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
+import structlog
 from psycopg import Connection
 
 from qntx.db.postgres import notify
@@ -23,8 +29,13 @@ SCHEMA = (
         )
         """,
     ),
+    ("ALTER TABLE qntx.replica ADD COLUMN reached_at timestamptz NOT NULL DEFAULT now()",),
 )
 TOPIC = "replicas"
+NOTED_EVERY = timedelta(minutes=1)
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+log = structlog.get_logger("qntx.host.plugins")
 
 
 class Membership(PostgresRoom):
@@ -43,14 +54,15 @@ class Membership(PostgresRoom):
         return [parse_address(FIELD, text) for text in await self._database.read(question)]
 
     async def join(self, plugin: str, address: str) -> None:
-        """Joining again changes nothing. Raises InvalidRequest for what nobody could call."""
+        """Joining again only puts off that it is forgotten. Raises InvalidRequest for what nobody could call."""
         joining = parse_address(FIELD, address)
         if joining.unspecified or joining.port == 0:
             raise InvalidRequest(FIELD, f"{address!r} cannot be called; name where hosts reach the replica")
 
         def work(connection: Connection) -> None:
             connection.execute(
-                "INSERT INTO qntx.replica (plugin, address) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO qntx.replica (plugin, address) VALUES (%s, %s) "
+                "ON CONFLICT (plugin, address) DO UPDATE SET reached_at = now()",
                 (plugin, str(joining)),
             )
             notify(connection, TOPIC)
@@ -70,6 +82,26 @@ class Membership(PostgresRoom):
 
         if not await self._database.write(work):
             raise NotFound(f"no replica of {plugin!r} has joined at {leaving}; see `qntx plugin list`")
+
+    async def note(self, plugin: str, reached: Sequence[Address], lost: Sequence[Address]) -> None:
+        """This host reaches the ones, and has tried the others in vain for FORGOTTEN_AFTER: where all have, they go."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "UPDATE qntx.replica SET reached_at = now() "
+                "WHERE plugin = %s AND address = ANY(%s) AND reached_at < now() - %s",
+                (plugin, [str(each) for each in reached], NOTED_EVERY),
+            )
+            gone = connection.execute(
+                "DELETE FROM qntx.replica WHERE plugin = %s AND address = ANY(%s) AND reached_at < now() - %s "
+                "RETURNING address",
+                (plugin, [str(each) for each in lost], FORGOTTEN_AFTER),
+            ).fetchall()
+            if gone:
+                notify(connection, TOPIC)
+                log.warning("replicas are forgotten", plugin=plugin, addresses=[address for (address,) in gone])
+
+        await self._database.write(work)
 
     def listen(self, heard: Callable[[], None]) -> AbstractContextManager[None]:
         """Inside, `heard` is called when one may have joined or left, and every few seconds."""

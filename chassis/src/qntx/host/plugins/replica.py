@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
 
@@ -59,6 +60,7 @@ class Replica:
         self.details: dict[str, str] = {}
         self.metadata = domain_pb2.MetadataResponse()
         self.announced: domain_pb2.InitializeResponse | None = None
+        self._left = time.monotonic()
         self._name = name
         self._request = request
         self._section = section
@@ -76,6 +78,10 @@ class Replica:
     def serving(self) -> bool:
         """Whether it takes work."""
         return self.state is ReplicaState.RUNNING
+
+    def away_seconds(self) -> float:
+        """How long it cannot be called by now; from when this host knows of it, at most."""
+        return 0.0 if self.joined else time.monotonic() - self._left
 
     async def run(self) -> None:
         try:
@@ -141,6 +147,8 @@ class Replica:
         if state is not self.state:
             tell = log.info if state is ReplicaState.RUNNING else log.warning
             tell(f"replica {state.value}", plugin=self._name, address=str(self.address), reason=message)
+        if self.joined:
+            self._left = time.monotonic()
         self.state, self.message = state, message
         self.healthy = self.healthy and self.joined
         await self._changed()
