@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from qntx.cli import up
 from qntx.cli.__main__ import cli
 from qntx.host import config as configuration
 from qntx.host.home import Home
@@ -58,9 +59,9 @@ def test_the_host_reads_the_configuration_and_finds_replicas_by_name(example: st
     "said", [compose("host")["command"], container("StatefulSet", "host")["args"]], ids=["compose", "kubernetes"]
 )
 def test_the_host_takes_its_arguments(said: list[str]) -> None:
-    up = cli.get_command(click.Context(cli), said[0])
-    assert up is not None
-    _, left, _ = up.make_parser(click.Context(up)).parse_args(list(said[1:]))
+    command = cli.get_command(click.Context(cli), said[0])
+    assert command is not None
+    _, left, _ = command.make_parser(click.Context(command)).parse_args(list(said[1:]))
 
     assert left == []
 
@@ -76,6 +77,28 @@ def test_the_plugin_takes_its_arguments_and_its_token(said: list[str]) -> None:
     assert read.unknown == ()
     assert (read.host, read.port, read.drain_seconds) == ("0.0.0.0", 38700, 60)
     assert read.credentials.token
+
+
+@pytest.mark.parametrize(
+    ("example", "grace"),
+    [
+        ("compose", compose("host")["stop_grace_period"]),
+        ("kubernetes", kubernetes("StatefulSet", "host")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]),
+    ],
+)
+def test_a_host_is_given_the_time_that_it_takes_to_stop(example: str, grace: str | int) -> None:
+    drained = tomllib.loads(CONFIGURATIONS[example])["pulse"]["drain_seconds"]
+
+    assert int(re.sub("s$", "", str(grace))) >= drained + up.STOP_SECONDS + up.LEAVE_SECONDS
+
+
+@pytest.mark.parametrize(("kind", "name"), [("StatefulSet", "host"), ("Deployment", "data")])
+def test_the_images_user_may_write_to_what_is_mounted_as_its_home(kind: str, name: str) -> None:
+    said = container(kind, name)
+    home = next(one["value"] for one in said["env"] if one["name"] == "QNTX_HOME")
+
+    assert home in [each["mountPath"] for each in said["volumeMounts"]]
+    assert kubernetes(kind, name)["spec"]["template"]["spec"]["securityContext"]["fsGroup"] == 65534
 
 
 def test_what_a_container_is_given_outlasts_its_draining() -> None:
