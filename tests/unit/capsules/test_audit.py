@@ -147,6 +147,20 @@ async def test_enrichment_is_sealed(capsules: Capsules) -> None:
     assert capsule.execution.resources_used == {"tokens": 1500, "cost_usd": 0.003}
 
 
+@pytest.mark.parametrize("name", ["id", "type", "parent_id", "trigger", "context", "execution", "outcome"])
+async def test_a_function_that_spoils_its_capsule_keeps_its_result_and_has_a_record(
+    capsules: Capsules, name: str
+) -> None:
+    @capsules.audit(type="tool", swallow_errors=False)
+    async def work() -> int:
+        setattr(capsules.current(), name, None)
+        return 7
+
+    assert await work() == 7
+    (capsule,) = await capsules.storage.list()
+    assert capsule.outcome.status == "success"
+
+
 async def test_outside_an_audited_call_there_is_no_current_capsule(capsules: Capsules) -> None:
     with pytest.raises(RuntimeError, match="No active capsule — are you inside an @audit decorated function"):
         capsules.current()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import time
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -137,6 +138,19 @@ def test_a_capsule_enriched_with_anything_still_becomes_a_record(section: str, n
     assert document["id"] == str(capsule.id)
     assert document["outcome"]["status"] in capsules.STATUSES
     assert set(document) == set(Capsule().to_dict())
+
+
+@pytest.mark.parametrize("value", ["bogus", None, 5, {"a": 1}, Hostile(ValueError()), "\ud800"])
+@pytest.mark.parametrize("name", [field.name for field in fields(Capsule)])
+def test_a_capsule_with_anything_in_any_place_still_becomes_a_record_of_a_capsule(name: str, value: Any) -> None:
+    capsule = Capsule()
+    setattr(capsule, name, value)
+
+    draft = capsules.draft(capsule)
+    document = json.loads(canonical.join(draft.pieces, ("null", "0")))
+
+    assert Capsule.from_dict(document).to_dict() == document
+    assert name == "id" or document["id"] == str(capsule.id)
 
 
 def test_a_record_that_cannot_be_encoded_is_a_stub_that_says_why() -> None:

@@ -15,7 +15,14 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
 
-from qp_capsule.capsule import Capsule, CapsuleType, ContextSection, TriggerSection
+from qp_capsule.capsule import (
+    Capsule,
+    CapsuleType,
+    ContextSection,
+    ExecutionSection,
+    OutcomeSection,
+    TriggerSection,
+)
 
 from qntx.capsules.arguments import MISSING, Arguments
 from qntx.capsules.capsule import stamp_onto
@@ -123,6 +130,11 @@ class Call:
 
     def _ended(self, status: str) -> None:
         self.leave()
+        # The function may have put anything in the place of a section.
+        if not isinstance(self.capsule.outcome, OutcomeSection):
+            self.capsule.outcome = OutcomeSection()
+        if not isinstance(self.capsule.execution, ExecutionSection):
+            self.capsule.execution = ExecutionSection()
         self.capsule.outcome.status = status
         self.capsule.execution.duration_ms = int((time.monotonic() - self._begun) * 1000)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from qp_capsule.capsule import (
     AuthoritySection,
@@ -60,10 +62,10 @@ def draft(capsule: Capsule) -> Draft:
 def content(capsule: Capsule) -> dict[str, Any]:
     """The 13 keys, each of its specified type, with holes where the chain writes."""
     return {
-        "id": str(capsule.id),
+        "id": _id(capsule.id),
         "type": CapsuleType(capsule.type).value,
         "domain": _text(capsule.domain),
-        "parent_id": str(capsule.parent_id) if capsule.parent_id else None,
+        "parent_id": _id(capsule.parent_id) if capsule.parent_id else None,
         "sequence": HOLE,
         "previous_hash": HOLE,
         "spec_version": _text(capsule.spec_version),
@@ -79,10 +81,10 @@ def content(capsule: Capsule) -> dict[str, Any]:
 def opening(capsule: Capsule) -> dict[str, Any]:
     """What is known by now, for Capsule.from_dict: the sections that say something."""
     document = {
-        "id": str(capsule.id),
+        "id": _id(capsule.id),
         "type": CapsuleType(capsule.type).value,
         "domain": _text(capsule.domain),
-        "parent_id": str(capsule.parent_id) if capsule.parent_id else None,
+        "parent_id": _id(capsule.parent_id) if capsule.parent_id else None,
         "spec_version": _text(capsule.spec_version),
         "trigger": _trigger(capsule),
         "context": _context(capsule),
@@ -142,7 +144,12 @@ def stamp_onto(capsule: Capsule, record: Record) -> None:
 
 def _stub(capsule: Capsule, reason: str) -> dict[str, Any]:
     """What is certain about a capsule that cannot be sealed as it is."""
-    left = Capsule(id=capsule.id, type=capsule.type)
+    left = Capsule()
+    # These two may be what could not be sealed.
+    with suppress(Exception):
+        left.id = UUID(_id(capsule.id))
+    with suppress(Exception):
+        left.type = CapsuleType(capsule.type)
     left.trigger.type = "system"
     left.trigger.source = _text(getattr(capsule.trigger, "source", ""))
     left.context.agent_id = _text(getattr(capsule.context, "agent_id", ""))
@@ -153,6 +160,10 @@ def _stub(capsule: Capsule, reason: str) -> dict[str, Any]:
     if isinstance(environment, dict) and isinstance(environment.get(RUN), dict):
         left.context.environment = {RUN: environment[RUN]}
     return content(left)
+
+
+def _id(value: object) -> str:
+    return str(value if isinstance(value, UUID) else UUID(text(value)))
 
 
 def _text(value: object) -> str:
@@ -195,7 +206,7 @@ def _object(value: Any) -> dict[str, Any]:
         return {"value": _kept(value)}
     run = value.get(RUN)
     kept: dict[str, Any] = _kept(value)
-    if isinstance(run, dict) and run.get("counts") == HOLE:
+    if isinstance(run, dict) and type(run.get("counts")) is str and run["counts"] == HOLE:
         kept[RUN] = {**kept[RUN], "counts": HOLE}
     return kept
 
