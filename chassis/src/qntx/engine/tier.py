@@ -114,7 +114,7 @@ class Tier:
         return self._idle.popleft()
 
     def _rehearse_later(self) -> None:
-        """When nobody has asked for a worker for a moment: what the next one warms up must not delay a run."""
+        """When nobody has asked for a worker for a moment and none is missing: a run must not be delayed by it."""
         if not self._rehearses:
             return
         if self._rehearse_timer is not None:
@@ -123,7 +123,7 @@ class Tier:
 
     def _rehearse(self) -> None:
         self._rehearse_timer = None
-        if self._idle and not any(worker.rehearsed for worker in self._idle):
+        if len(self._idle) >= self._idle_wanted and not any(worker.rehearsed for worker in self._idle):
             self._idle[0].rehearse()
 
     def dismiss(self, worker: Worker) -> None:
