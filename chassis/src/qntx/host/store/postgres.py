@@ -18,14 +18,14 @@ from typing import Any, Self, TypeVar
 from psycopg import Connection
 
 from qntx.db.group import Group, Work
-from qntx.db.postgres import ARRIVALS_LOCK, lock, notify
+from qntx.db.postgres import ARRIVALS_LOCK, lock
 from qntx.db.postgres_database import Database
 from qntx.db.postgres_migrations import migrate
 from qntx.errors import InvalidRequest, Unavailable
 from qntx.host.store.admission import admit, in_batch, readmit
 from qntx.host.store.claim import Signer, signed
 from qntx.host.store.paging import paged
-from qntx.host.store.postgres_arrivals import Arriving, insert, is_there, last_position
+from qntx.host.store.postgres_arrivals import TOPIC, Arriving, insert, is_there, last_position
 from qntx.host.store.postgres_question import TERMS, Question
 from qntx.host.store.postgres_tables import SCHEMA, asked_of
 from qntx.host.store.rows import COLUMNS, attestation_of
@@ -33,7 +33,6 @@ from qntx.model.attestation import Attestation, Draft, Filter
 from qntx.model.identity import RANDOM_BYTES
 
 NAME = "attestations"
-TOPIC = "attestations"
 
 _Job = Sequence[Draft] | Attestation
 T = TypeVar("T")
@@ -171,19 +170,13 @@ class PostgresStore:
             work.result, work.error = (kept, position), one.error
 
     def _insert(self, arriving: Sequence[Arriving]) -> int:
-        def write(connection: Connection) -> int:
-            lock(connection, ARRIVALS_LOCK)
-            position = insert(connection, arriving)
-            notify(connection, TOPIC)
-            return position
-
         def kept(connection: Connection) -> bool:
             with connection.transaction():
                 # The transaction in doubt may still be ending, and holds this until it has.
                 lock(connection, ARRIVALS_LOCK)
                 return is_there(connection, arriving)
 
-        return self._session.write(write, kept)
+        return self._session.write(lambda connection: insert(connection, arriving), kept)
 
     def _arriving(self, job: _Job) -> Arriving:
         if isinstance(job, Attestation):
