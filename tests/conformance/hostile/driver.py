@@ -6,8 +6,11 @@ driver.py full|landlock|limits|control SCRIPT_NAME…
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -27,6 +30,8 @@ from qntx.model.execution import Execution, Limits  # noqa: E402
 
 MARK = "QNTX_HOSTILE_SUITE"
 LIMITS = Limits(timeout_seconds=3, memory_mib=512, scratch_mib=64)
+_IPC_REMOVE, _IPC_STATUS = 0, 2
+_libc = ctypes.CDLL(None)
 
 
 class Home:
@@ -57,6 +62,7 @@ class Targets:
             listener.listen()
         for each in (self.tcp, self.udp, self.unix, self.abstract):
             each.setblocking(False)
+        self.memory = self._share_memory()
         self.victim = self._start_victim()
 
     def describe(self) -> dict[str, Any]:
@@ -68,6 +74,7 @@ class Targets:
             "udp": self.udp.getsockname()[1],
             "unix": f"{self.directory}/socket",
             "abstract": f"qntx-{os.getpid()}",
+            "memory": self.memory,
         }
 
     def damage(self) -> list[str]:
@@ -75,11 +82,21 @@ class Targets:
         found = []
         if not self.secret.exists() or self.secret.read_text() != "secret\n" or self.secret.stat().st_mode & 0o077:
             found.append("the secret was changed")
+        with contextlib.suppress(OSError):
+            if os.listxattr(self.secret):
+                found.append("the secret was marked")
         if set(os.listdir(self.directory)) != {"secret", "socket"}:
             found.append("the directory was changed")
         if self.victim.poll() is not None:
             found.append("the neighbour was killed")
             self.victim = self._start_victim()
+        elif self._circumstances() != self._victims:
+            found.append("the neighbour was held back")
+            self.close()
+            self.victim = self._start_victim()
+        if _libc.shmctl(self.memory, _IPC_STATUS, ctypes.create_string_buffer(256)):
+            found.append("the shared memory was removed")
+            self.memory = self._share_memory()
         for name, listener in (("TCP", self.tcp), ("unix", self.unix), ("abstract", self.abstract)):
             try:
                 listener.accept()[0].close()
@@ -97,7 +114,7 @@ class Targets:
     def restore(self) -> None:
         for name in os.listdir(self.directory):
             path = Path(self.directory) / name
-            if name not in ("secret", "socket"):
+            if name != "socket":
                 path.rmdir() if path.is_dir() else path.unlink()
         self.secret.write_text("secret\n")
         self.secret.chmod(0o600)
@@ -106,21 +123,53 @@ class Targets:
         self.victim.kill()
         self.victim.wait()
 
+    def release(self) -> None:
+        self.close()
+        _libc.shmctl(self.memory, _IPC_REMOVE, None)
+
+    def _share_memory(self) -> int:
+        return int(_libc.shmget(0, 4096, 0o1600))
+
     def _start_victim(self) -> subprocess.Popen[bytes]:
         code = "import signal, time; signal.signal(signal.SIGUSR2, signal.SIG_DFL); time.sleep(600)"
-        return subprocess.Popen([sys.executable, "-c", code])
+        victim = self.victim = subprocess.Popen([sys.executable, "-c", code])
+        self._victims = self._circumstances()
+        return victim
+
+    def _circumstances(self) -> tuple[object, ...]:
+        """What others can make worse for the neighbour."""
+        pid = self.victim.pid
+        return (
+            os.getpriority(os.PRIO_PROCESS, pid),
+            os.sched_getscheduler(pid),
+            os.sched_getaffinity(pid),
+            resource.prlimit(pid, resource.RLIMIT_NOFILE),
+        )
 
 
-def marked_processes(but: Sequence[int] = ()) -> int:
+def marked_processes() -> int:
     """Processes of any engine of this suite."""
     found = 0
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) not in but:
+        if entry.isdigit():
             try:
                 found += f"{MARK}={os.getpid()}".encode() in Path(f"/proc/{entry}/environ").read_bytes()
             except OSError:
                 continue
     return found
+
+
+async def at_a_moment() -> int:
+    await asyncio.sleep(0.01)
+    return marked_processes()
+
+
+async def more_than(at_most: int) -> int:
+    """How many more processes there are, when those that were about to end have ended."""
+    for _ in range(500):
+        if (left := await at_a_moment()) <= at_most:
+            return 0
+    return left - at_most
 
 
 async def sandboxed(rung: str, names: Sequence[str], targets: Targets) -> None:
@@ -133,6 +182,9 @@ async def sandboxed(rung: str, names: Sequence[str], targets: Targets) -> None:
         environment={MARK: str(os.getpid())},
     )
     async with Pool(settings) as pool:
+        while pool.describe()["idle_workers"] < 2:
+            await asyncio.sleep(0.02)
+        at_rest = min([await at_a_moment() for _ in range(30)])
         for name in names:
             where = targets.describe()
             execution = Execution(code=ALL[name], id=name, limits=LIMITS, upstream=where)
@@ -145,12 +197,9 @@ async def sandboxed(rung: str, names: Sequence[str], targets: Targets) -> None:
                 error=result.error[-300:],
                 damage=targets.damage(),
                 next_right=after.result_json == b"42",
+                strays=await more_than(at_rest),
             )
-    for _ in range(40):
-        if not marked_processes():
-            break
-        await asyncio.sleep(0.05)
-    tell("leftovers", processes=marked_processes())
+    tell("leftovers", processes=await more_than(0), files=os.listdir(tempfile.gettempdir()))
 
 
 def control(names: Sequence[str], targets: Targets) -> None:
@@ -174,7 +223,8 @@ def tell(name: str, **facts: Any) -> None:
 
 def main() -> None:
     rung, *names = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as scratch:
+        tempfile.tempdir = scratch
         targets = Targets(directory)
         try:
             if rung == "control":
@@ -182,7 +232,7 @@ def main() -> None:
             else:
                 asyncio.run(sandboxed(rung, names, targets))
         finally:
-            targets.close()
+            targets.release()
 
 
 if __name__ == "__main__":

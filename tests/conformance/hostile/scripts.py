@@ -1,7 +1,7 @@
 """Scripts that try to break out. Each sets `_result = True` when it succeeded.
 
-`upstream` tells where the targets are: secret, directory, victim, tcp, udp, unix, abstract. Standard library only: the
-same texts run without a sandbox in the control run.
+`upstream` tells where the targets are: secret, directory, victim, tcp, udp, unix, abstract, memory. Standard library
+only: the same texts run without a sandbox in the control run.
 """
 
 # A script a line; wrapping them would only hide what they do.
@@ -23,6 +23,20 @@ def _syscall(number_x86: int, number_arm: int, *arguments: str) -> str:
         f"{_LIBC}import platform\nnumber = {number_x86} if platform.machine() == 'x86_64' else {number_arm}\n"
         f"_result = libc.syscall(number, {call}) >= 0"
     )
+
+
+_MAP = (
+    f"{_LIBC}libc.mmap.restype = ctypes.c_void_p\nlibc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]\n"
+    "def map_pages(size, access, flags, fd=-1):\n    where = libc.mmap(None, size, access, flags, fd, 0)\n"
+    "    return None if where == 2**64 - 1 else where\n"
+    "def resident_mib():\n    return int(next(line for line in open('/proc/self/status') if line.startswith('VmRSS')).split()[1]) >> 10\n"
+)
+# The answer as the worker gives it, while the script goes on.
+_ANSWERED = (
+    "import os, struct, json, signal, time\nhead = json.dumps({'outcome': 'finished', 'error': '', 'missing_module': '', "
+    "'refusals_told': 0, 'cpu_ms': 0, 'peak_rss_bytes': 0, 'variables': {}}).encode()\n"
+    "body = struct.pack('<I', len(head)) + head + b'1'\nos.write(3, struct.pack('<IB', len(body), 2) + body)\n"
+)
 
 
 FILES = {
@@ -56,6 +70,14 @@ FILES = {
     "unmount": _LIBC + "_result = libc.umount2(b'/proc', 2) == 0",
     "open by handle": _syscall(304, 265, "-100", "b'x' * 64", "0"),
     "new mount by fsopen": _syscall(430, 430, "b'tmpfs'", "0"),
+    "set an attribute of a file": "import os\ntry:\n    os.setxattr(upstream['secret'], 'user.was', b'here')\nexcept OSError: pass",
+    "set an attribute by a newer call": _LIBC + "import struct\nvalue = ctypes.create_string_buffer(b'here')\n"
+    "libc.syscall(463, -100, upstream['secret'].encode(), 0, b'user.was', struct.pack('=QII', ctypes.addressof(value), 4, 0), 16)",
+    "watch a private directory": _LIBC
+    + "_result = libc.inotify_add_watch(libc.inotify_init1(0), upstream['directory'].encode(), 0xfff) >= 0",
+    "watch by fanotify": _syscall(300, 262, "0x200", "0"),
+    "descriptors that were left open": "import os\n_result = any(os.path.exists(f'/proc/self/fd/{n}') for n in range(4, 1024))",
+    "memory that later runs share": "_result = any('w' in line.split()[1] and 's' in line.split()[1] for line in open('/proc/self/maps'))",
 }
 
 NETWORK = {
@@ -74,6 +96,7 @@ NETWORK = {
     "open a vsock": _attempt("socket.socket(40, socket.SOCK_STREAM)"),
     "connect by io_uring": _syscall(425, 425, "8", "ctypes.create_string_buffer(256)"),
     "resolve a name through the network": _attempt("socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)"),
+    "use the kernel's ciphers": _attempt("socket.socket(38, socket.SOCK_SEQPACKET)"),
 }
 
 PROCESSES = {
@@ -116,6 +139,33 @@ PROCESSES = {
     "reboot": _syscall(169, 142, "0xfee1dead", "672274793", "0", "0"),
     "set the clock": _attempt("time.clock_settime(time.CLOCK_REALTIME, time.time())"),
     "become root": _attempt("assert os.getuid() != 0", "os.setuid(0)"),
+    "limit a neighbour": _attempt(
+        "import resource", "resource.prlimit(upstream['victim'], resource.RLIMIT_NOFILE, (64, 64))"
+    ),
+    "slow a neighbour": _attempt("os.setpriority(os.PRIO_PROCESS, upstream['victim'], 5)"),
+    "slow everybody": "import os\ntry:\n    os.setpriority(os.PRIO_USER, 0, 5)\nexcept OSError: pass",
+    "let a neighbour wait": _attempt("os.sched_setscheduler(upstream['victim'], os.SCHED_IDLE, os.sched_param(0))"),
+    "move a neighbour": _attempt("os.sched_setaffinity(upstream['victim'], {min(os.sched_getaffinity(0))})"),
+    "a neighbour's turn at the disk": _syscall(251, 30, "1", "upstream['victim']", "3 << 13"),
+    "signal as a descriptor's owner": _attempt(
+        "import fcntl",
+        "a, b = socket.socketpair()",
+        "fcntl.fcntl(a, fcntl.F_SETOWN, upstream['victim'])",
+        "fcntl.fcntl(a, 10, signal.SIGTERM)",
+        "fcntl.fcntl(a, fcntl.F_SETFL, os.O_ASYNC)",
+        "b.send(b'x')",
+        "time.sleep(0.1)",
+        "raise OSError('the victim tells')",
+    ),
+    "attach shared memory": _LIBC
+    + "libc.shmat.restype = ctypes.c_void_p\n_result = libc.shmat(upstream['memory'], None, 0) not in (None, 2**64 - 1)",
+    "remove shared memory": _LIBC + "libc.shmctl(upstream['memory'], 0, None)",
+    "a queue of messages": _syscall(68, 186, "0", "0o1600"),
+    "ask for core dumps": _attempt("import resource", "resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30))"),
+    "go on after the answer": _ANSWERED + "while True: pass",
+    "stop after the answer": _ANSWERED + "os.kill(os.getpid(), signal.SIGSTOP)\ntime.sleep(100)",
+    "a thread that stops all after the answer": "import os, signal, threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.2), os.kill(os.getpid(), signal.SIGSTOP)), daemon=True).start()\n_result = 1",
     "spare oneself from the kernel": _attempt("open('/proc/self/oom_score_adj', 'w').write('-1000')"),
     "leave a daemon": "import os, time\n_result = False\ntry:\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n"
     "            time.sleep(300)\n        os._exit(0)\n    _result = True\nexcept OSError: pass",
@@ -131,6 +181,31 @@ MEMORY = {
     "except OSError: pass",
     "a file past its limit": "_result = False\ntry:\n    f = open('f', 'wb')\n    f.seek(8 << 30)\n    f.write(b'x')\n    f.flush()\n    _result = True\n"
     "except OSError: pass",
+    "shared memory of /dev/zero": _MAP
+    + "_result = False\ntry:\n    at = map_pages(700 << 20, 3, 1, os.open('/dev/zero', os.O_RDWR))\nexcept OSError: at = None\n"
+    "if at:\n    ctypes.memset(at, 1, 700 << 20)\n    _result = resident_mib() > 600",
+    "memory that grows down": _MAP
+    + "at = map_pages(700 << 20, 3, 0x122)\nif at:\n    ctypes.memset(at, 1, 700 << 20)\n    _result = resident_mib() > 600",
+    "a stack without end": _MAP
+    + "import resource\nstack = int(next(line for line in open('/proc/self/maps') if '[stack]' in line).split('-')[0], 16)\n"
+    "try:\n    resource.setrlimit(resource.RLIMIT_STACK, (-1, -1))\nexcept ValueError: pass\nctypes.memset(stack - (700 << 20), 1, 700 << 20)\n_result = resident_mib() > 600",
+    "tables of pages": _MAP
+    + "at = map_pages(1 << 40, 1, 0x4022)\nif at:\n    for n in range(0, 1 << 38, 1 << 21): ctypes.string_at(at + n, 1)\n    _result = True",
+    "memory written through /proc": _MAP
+    + "_result = False\nat = map_pages(700 << 20, 1, 0x22)\ntry:\n    mem = open('/proc/self/mem', 'r+b', 0)\n"
+    "    for n in range(0, 700 << 20, 1 << 20):\n        mem.seek(at + n); mem.write(b'x' * (1 << 20))\n    _result = resident_mib() > 600\nexcept OSError: pass",
+    "files that hold no disk": "import os\n_result = False\ntry:\n    os.truncate(os.open('f', os.O_CREAT | os.O_RDWR), 1 << 40)\n    _result = True\nexcept (OSError, TypeError): pass",
+    "files without a name": "import os\nkept = []\ntry:\n    for n in range(300):\n        kept.append(open('f', 'wb')); os.unlink('f'); kept[-1].write(b'x' * (8 << 20))\n    _result = True\n"
+    "except OSError: _result = False",
+    "files without end": "_result = False\ntry:\n    for n in range(500_000): open(f'f{n}', 'w').close()\n    _result = True\nexcept OSError: pass",
+    "folders without end": "import os\ntry:\n    for n in range(1500): os.mkdir('d'); os.chdir('d')\nexcept OSError: pass",
+    "folders that may not be listed": "import os\nos.mkdir('d', 0o300)\nopen('d/f', 'w').close()\nos.mkdir('e', 0)",
+    "an exception of 300 megabytes": "raise ValueError('x' * (300 << 20))",
+    "a chain of exceptions": "e = None\nfor n in range(50_000):\n    f = ValueError(n); f.__cause__ = e; e = f\nraise e",
+    "groups in groups": "e = ValueError(1)\nfor n in range(3000): e = ExceptionGroup('g', [e])\nraise e",
+    "a repr of itself": "class R:\n    def __repr__(self): return repr(self)\n_result = R()",
+    "asynchronous I/O": _LIBC
+    + "_result = libc.syscall(206 if os.uname().machine == 'x86_64' else 0, 60_000, ctypes.byref(ctypes.c_ulong(0))) == 0",
     "SysV shared memory": _LIBC + "_result = libc.shmget(1234, 1 << 20, 0o1600) >= 0",
     "threads without end": "import threading, time\nn = 0\ntry:\n    while n < 3000:\n        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     "        n += 1\nexcept RuntimeError: pass\n_result = n >= 3000",
@@ -148,9 +223,8 @@ PROTOCOL = {
     "close the streams": "import os\nos.close(1)\nos.close(2)\nprint('x')",
     "close the line": "import os\nos.close(3)",
     "garbage on the line": "import os\nos.write(3, os.urandom(4096))\nimport time; time.sleep(5)",
-    "a forged result": "import os, struct, json, time\nhead = json.dumps({'outcome': 'finished', 'error': '', 'missing_module': '', "
-    "'refusals_told': 0, 'cpu_ms': 0, 'peak_rss_bytes': 0, 'variables': {}}).encode()\n"
-    "body = struct.pack('<I', len(head)) + head + b'not json'\nos.write(3, struct.pack('<IB', len(body), 2) + body)\ntime.sleep(5)",
+    "a forged result": _ANSWERED.replace("b'1'", "b'not json'") + "time.sleep(5)",
+    "a terminal's commands": "print('\\x1b]0;owned\\x07\\x1b[2J\\x9b6n')\n_result = '\\x1b[31m\\x00'",
     "a forged length": "import os, struct, time\nos.write(3, struct.pack('<IB', 0xffffffff, 2))\ntime.sleep(5)",
     "half a frame": "import os, struct\nos.write(3, struct.pack('<IB', 1000, 2) + b'x')\nos._exit(0)",
     "a forged ready": "import os, struct\nos.write(3, struct.pack('<IB', 0, 0) * 1000)\n_result = 'answered'",
@@ -190,6 +264,10 @@ UNCONTROLLED = frozenset(
         "become a program",
         "fork by syscall",
         "set the clock",
+        "slow everybody",
+        "go on after the answer",
+        "stop after the answer",
+        "a thread that stops all after the answer",
     }
 )
 """Not run without a sandbox."""

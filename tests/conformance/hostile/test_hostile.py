@@ -75,12 +75,19 @@ def test_a_hostile_script_reaches_nothing_and_the_next_run_is_right(rung, name):
     assert report["damage"] == []
     assert report["outcome"] in KEPT_OUT
     assert report["next_right"]
+    assert not report["strays"]
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("rung", RUNGS)
 def test_no_process_is_left_of_any_of_them(rung):
     assert reports(rung)["leftovers"]["processes"] == 0
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_no_file_is_left_of_any_of_them(rung):
+    assert reports(rung)["leftovers"]["files"] == []
 
 
 @pytest.mark.timeout(240)
