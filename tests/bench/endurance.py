@@ -1,14 +1,18 @@
 """Many runs mixed with crashes, kills, cancellations and lost zygotes: what an engine holds must not grow.
 
-QNTX_ENDURANCE_RUNS sets how many; 10,000 where it is not set.
+QNTX_ENDURANCE_RUNS sets how many; 10,000 where it is not set. What it holds is looked at after a tenth of them, after
+half and at the end. Objects and blocks are Python's own count, which is exact; pages (USS) also have what the allocator
+keeps for next time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,11 +27,12 @@ from qntx.errors import WorkerLost
 from qntx.model.execution import Execution, Limits, Outcome
 
 RUNS = int(os.environ.get("QNTX_ENDURANCE_RUNS", "10000"))
-WARM_UP_RUNS = 500
+STAGES = (0.1, 0.4, 0.5)
+"""Shares of the runs; after each we look."""
+ZYGOTE_KILLS = (1, 2, 2)
 AT_ONCE = 4
 CANCEL_AFTER_SECONDS = 0.02
-ZYGOTE_KILLS = 5
-SETTLE_SECONDS = 15.0
+SETTLE_SECONDS = 15
 CANCELLED = "while True: pass  # until it is cancelled"
 SCRIPTS = {
     "1 + 1": Outcome.FINISHED,
@@ -51,23 +56,30 @@ class Held:
     descriptors: int
     processes: int
     scratch_directories: int
+    objects: int
+    """That Python's collector knows in the engine's process."""
+    blocks: int
+    """Of memory that Python has given out there."""
     engine_mib: float
     zygote_mib: float
 
 
 def rows() -> Iterator[Row]:
-    before, after, outcomes, lost = asyncio.run(_endure())
-    yield Row(
-        "runs", sum(outcomes.values()), "", note=", ".join(f"{name}: {n}" for name, n in sorted(outcomes.items()))
-    )
-    yield Row("zygotes killed", ZYGOTE_KILLS, "", note=f"{lost} runs were under way in one and told so")
-    for held in fields(Held):
-        then, now = getattr(before, held.name), getattr(after, held.name)
-        unit = "MiB" if held.name.endswith("_mib") else ""
-        yield Row(held.name.replace("_mib", " memory").replace("_", " "), now, unit, note=f"{then:.4g} before")
+    held, outcomes, lost = asyncio.run(_endure())
+    done = sum(outcomes.values())
+    yield Row("runs", done, "", note=", ".join(f"{name}: {n}" for name, n in sorted(outcomes.items())))
+    yield Row("zygotes killed", sum(ZYGOTE_KILLS), "", note=f"{lost} runs were under way in one and told so")
+    for each in fields(Held):
+        unit = "MiB" if each.name.endswith("_mib") else ""
+        *before, now = (getattr(look, each.name) for look in held.values())
+        shown = "{:.1f}" if unit else "{:,}"
+        note = ", ".join(f"{shown.format(then)} after {runs:,}" for runs, then in zip(held, before, strict=False))
+        yield Row(each.name.replace("_mib", " memory").replace("_", " "), now, unit, note=note)
 
 
-async def _endure() -> tuple[Held, Held, dict[str, int], int]:
+async def _endure() -> tuple[dict[int, Held], dict[str, int], int]:
+    """What was held after so many runs, how they ended, and how many were lost with a zygote."""
+    held: dict[int, Held] = {}
     outcomes: dict[str, int] = {}
     lost = 0
     async with Pool(Settings(name="endurance", running_max=AT_ONCE, sandbox_max="landlock")) as pool:
@@ -89,14 +101,13 @@ async def _endure() -> tuple[Held, Held, dict[str, int], int]:
 
             await asyncio.gather(*(run_on() for _ in range(AT_ONCE)))
 
-        await run_all(WARM_UP_RUNS)
-        before = await _held(pool)
-        outcomes.clear()
-        for _ in range(ZYGOTE_KILLS):
-            await run_all(RUNS // ZYGOTE_KILLS // 2)
-            _zygote().send_signal(signal.SIGKILL)
-            await run_all(RUNS // ZYGOTE_KILLS // 2)
-        return before, await _held(pool), outcomes, lost
+        for share, kills in zip(STAGES, ZYGOTE_KILLS, strict=True):
+            for _ in range(kills):
+                await run_all(int(RUNS * share) // kills // 2)
+                _zygote().send_signal(signal.SIGKILL)
+                await run_all(int(RUNS * share) // kills // 2)
+            held[sum(outcomes.values())] = await _held(pool)
+        return held, outcomes, lost
 
 
 async def _run(pool: Pool, home: Counting, code: str, name: str) -> Outcome:
@@ -108,9 +119,12 @@ async def _run(pool: Pool, home: Counting, code: str, name: str) -> Outcome:
 
 async def _held(pool: Pool) -> Held:
     """When what ended is gone: the least of several looks, since idle workers come and go a little later."""
+    while pool.describe()["idle_workers"] < 2 * AT_ONCE:
+        await asyncio.sleep(0.1)
     looks = []
-    for _ in range(int(SETTLE_SECONDS)):
+    for _ in range(SETTLE_SECONDS):
         await asyncio.sleep(1)
+        gc.collect()
         looks.append(_look(pool))
     return Held(*(min(getattr(look, held.name) for look in looks) for held in fields(Held)))
 
@@ -123,8 +137,10 @@ def _look(pool: Pool) -> Held:
         descriptors=engine.num_fds(),
         processes=len(family),
         scratch_directories=sum(len(list(tier.iterdir())) for tier in scratch.iterdir() if tier.is_dir()),
-        engine_mib=engine.memory_info().rss / 2**20,
-        zygote_mib=_zygote().memory_info().rss / 2**20,
+        objects=len(gc.get_objects()),
+        blocks=sys.getallocatedblocks(),
+        engine_mib=engine.memory_full_info().uss / 2**20,
+        zygote_mib=_zygote().memory_full_info().uss / 2**20,
     )
 
 

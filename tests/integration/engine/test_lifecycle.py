@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -274,7 +275,9 @@ async def test_hundreds_of_runs_mixed_with_kills_leave_everything_flat(home, exe
 
         def held() -> tuple[int, ...]:
             scratch = sum(len(list(tier.iterdir())) for tier in Path(pool._scratch.path).iterdir() if tier.is_dir())
-            return len(os.listdir("/proc/self/fd")), len(marked(mark)), scratch
+            gc.collect()
+            objects = sum("qntx.engine" in str(type(each).__module__) for each in gc.get_objects())
+            return len(os.listdir("/proc/self/fd")), len(marked(mark)), scratch, objects
 
         await some(40)
         await until(lambda: pool.describe()["idle_workers"] == 8)
