@@ -35,6 +35,7 @@ RECORDS = int(os.environ.get("CAPSULES_BENCH_RECORDS", "50000"))
 CALLS = 300
 TASKS = 32
 EXECUTIONS = 1500
+BLOCK = 100
 ROUNDS = 5
 OURS, THEIRS = "qntx", "qp-capsule"
 
@@ -44,6 +45,7 @@ def rows() -> Iterator[Row]:
     logging.getLogger("qp_capsule").setLevel(logging.CRITICAL)
     with _folder() as folder:
         yield from asyncio.run(_sealing(folder))
+        yield from _sealing_without_a_loop(folder)
         yield from asyncio.run(_caller(folder))
         yield from asyncio.run(_recording(folder))
         yield from asyncio.run(_executing(folder))
@@ -89,6 +91,32 @@ async def _rate(capsules: Any, tasks: int, calls: int) -> tuple[float, int]:
     seconds = time.perf_counter() - begun
     stored = await capsules.storage.count() - 1
     return stored / seconds, stored
+
+
+def _sealing_without_a_loop(folder: Path) -> list[Row]:
+    """The same of synchronous calls in a program that has no loop."""
+    rates: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    for number in range(ROUNDS):
+        for name, make in ((OURS, Capsules), (THEIRS, ReferenceCapsules)):
+            capsules: Any = make(str(folder / f"{name}-synchronous-{number}.db"))
+            rates[name].append(_rate_without_a_loop(capsules, CALLS if name == OURS else CALLS // 4))
+            asyncio.run(capsules.close())
+    label = "durable seals, synchronous"
+    theirs = row(f"{label}, {THEIRS}", rates[THEIRS], "stored/s")
+    return [theirs, row(f"{label}, {OURS}", rates[OURS], "stored/s", to=theirs.name)]
+
+
+def _rate_without_a_loop(capsules: Any, calls: int) -> float:
+    @capsules.audit(type="tool")  # type: ignore[untyped-decorator]
+    def work(number: int) -> int:
+        return number
+
+    work(0)
+    begun = time.perf_counter()
+    for number in range(calls):
+        work(number)
+    seconds = time.perf_counter() - begun
+    return float((asyncio.run(capsules.storage.count()) - 1) / seconds)
 
 
 async def _caller(folder: Path) -> list[Row]:
@@ -155,7 +183,11 @@ class _NoAudit(Audit):
 
 
 async def _executing(folder: Path) -> list[Row]:
-    """One execution with its record and one without any audit, in turns. No gRPC, which would hide some of it."""
+    """One execution with its record and one without any audit, in turns. No gRPC, which would hide some of it.
+
+    Then many of each in turns: what is sealed behind an execution's back is at the cost of those that follow it, and
+    one alone would leave that to the other kind.
+    """
     variant = parse("bench", "", "(none)")
     names = {"an execution without its record": _NoAudit, "an execution": Audit}
     subjects = {}
@@ -167,8 +199,19 @@ async def _executing(folder: Path) -> list[Row]:
             executor.configure(Settings(variant.name))
             subjects[name] = functools.partial(_execute, executor)
         taken = await interleaved(subjects, EXECUTIONS)
+        blocks = {name: functools.partial(_execute_many, call) for name, call in subjects.items()}
+        among = await interleaved(blocks, EXECUTIONS // BLOCK, warm_up=1)
     without, recorded = names
-    return [row(without, taken[without], "ms"), row(recorded, taken[recorded], "ms", to=without)]
+    rows = [row(without, taken[without], "ms"), row(recorded, taken[recorded], "ms", to=without)]
+    for name in names:
+        to = f"{without}, {BLOCK} in a row" if name == recorded else ""
+        rows.append(row(f"{name}, {BLOCK} in a row", [block / BLOCK for block in among[name]], "ms", to=to))
+    return rows
+
+
+async def _execute_many(execute: Callable[[], Awaitable[None]]) -> None:
+    for _ in range(BLOCK):
+        await execute()
 
 
 async def _execute(executor: Executor) -> None:
