@@ -143,6 +143,15 @@ def test_an_attestation_that_two_watches_of_a_function_match_fires_once():
     ]
 
 
+def test_no_watcher_takes_the_id_of_another():
+    """A host keeps one of each id: the later would take the earlier's place."""
+    reload = '@watch("p", context="c")\n@watch("q", context="d")\ndef reload(u): ...\n'
+
+    ids = [each.id for each in told(row("handler", code=reload), row("a-b", code=WATCH), row("a", code=WATCH)).watchers]
+
+    assert ids == ["a-count", "a-b-count", "handler-reload-2", "handler-reload-3", "handler-reload"]
+
+
 def test_a_faulty_handler_is_announced_without_triggers():
     found = told(row("broken", code="x = ("), row("fine", code=WATCH))
 

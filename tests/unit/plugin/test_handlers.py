@@ -1,5 +1,6 @@
 """Handlers found in a real store over gRPC, reloaded, run by name and remembered."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from qntx.host.store.node_key import NodeKey
 from qntx.model.attestation import Draft, Filter
 from qntx.model.execution import Limits, Outcome, Result
 from qntx.plugin.handlers import CHANGED, Handlers
+from qntx.protocol import atsstore_pb2
 from qntx.protocol import schedule_pb2 as pb
 from qntx.wire.services import add_service
 
@@ -44,6 +46,14 @@ class Schedules:
 
     def seconds(self) -> dict[str, int]:
         return {name: kept[1] for name, kept in self.active.items()}
+
+
+class Silent:
+    """A store that takes questions and answers none."""
+
+    async def GetAttestationsStream(self, _request: Any, _context: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(3600)
+        yield
 
 
 class World(SimpleNamespace):
@@ -253,3 +263,19 @@ async def test_which_handlers_fail_is_told_at_a_glance(world: World) -> None:
         "broken": "faulted",
     }
     assert [each["outcome"] for each in told["failing"]["last_runs"]] == ["raised", "finished"]
+
+
+async def test_a_store_that_never_answers_does_not_keep_initialize_from_answering(world: World) -> None:
+    """Appendix B 4: the core waits ten seconds. What was known stays, and it is looked for again soon."""
+    await world.publish("known", "_result = 1")
+    handlers = Handlers("python", "1.0", lambda: world.clients, initialize_seconds=0.3)
+    await handlers.reload()
+    service = atsstore_pb2.DESCRIPTOR.services_by_name["ATSStoreService"]
+    async with ServiceServer([lambda server: add_service(server, service, Silent())]) as server:
+        lively, world.clients = world.clients, HostClients(Endpoints("token", ats=server.endpoint))
+        async with asyncio.timeout(8):
+            found = await handlers.discover()
+        await world.clients.aclose()
+        world.clients = lively
+
+    assert "python.known" in found.handler_names

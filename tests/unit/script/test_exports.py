@@ -1,7 +1,10 @@
 """The names a script may use: importable, injected and documented alike."""
 
+import inspect
 import subprocess
 import sys
+
+import pytest
 
 import qntx
 from qntx.script import FUNCTIONS, injected
@@ -39,3 +42,34 @@ def test_importing_it_loads_nothing_but_the_standard_library():
 
 # -S keeps site-packages and its .pth files out, so the package's own place is named.
 PATHED = f"import sys; sys.path.insert(0, {str(next(iter(qntx.__path__))).removesuffix('/qntx')!r}); "
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("attest", {"subjects": ..., "predicates": ..., "contexts": None, "actors": None, "attributes": None}),
+        ("last", {"subjects": None, "predicates": None, "contexts": None, "actors": None}),
+        (
+            "fetch",
+            {
+                "url": ...,
+                "subjects": None,
+                "predicate": "http:get",
+                "context": "",
+                "fresh": False,
+                "actor": "",
+                "source": "",
+            },
+        ),
+        ("pause_schedule", {"schedule_id": ...}),
+        ("resume_schedule", {"schedule_id": ...}),
+        ("delete_schedule", {"schedule_id": ...}),
+    ],
+)
+def test_what_scripts_called_before_takes_the_same_arguments_in_the_same_order(name, parameters):
+    """As in pyre: by place or by name, with the same defaults."""
+    taken = inspect.signature(getattr(qntx, name)).parameters.values()
+
+    told = {each.name: ... if each.default is each.empty else each.default for each in taken}
+    assert list(told.items()) == list(parameters.items())
+    assert {each.kind for each in taken} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}

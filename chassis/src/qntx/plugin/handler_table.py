@@ -20,6 +20,7 @@ FAULTED = "handler:faulted"
 DELETED = "handler:deleted"
 RELOAD = "__reload"
 SCRIPT = "script"
+RELOAD_WATCHER = "handler-reload"
 
 FIRES_PER_SECOND = 1
 """Of one watcher, as QNTX's own chassis asks for; what comes faster is queued by the host, not lost."""
@@ -103,7 +104,7 @@ def announcement(plugin: str, handlers: Mapping[str, Handler], contexts: Sequenc
     # All of them, since a host that is not told of a name at Initialize cannot be given a schedule for it later.
     bare = [handler.name for handler in ordered if _is_own(plugin, handler.name)]
     reload = domain_pb2.WatcherRegistration(
-        id="handler-reload",
+        id=RELOAD_WATCHER,
         handler_name=f"{plugin}.{RELOAD}",
         predicates=[HANDLER],
         contexts=contexts,
@@ -150,12 +151,18 @@ def _watchers(plugin: str, handler: Handler) -> Iterator[domain_pb2.WatcherRegis
     for function in handler.declared.functions:
         for number, watch in enumerate(_merged(function.watches), start=1):
             yield domain_pb2.WatcherRegistration(
-                id=f"{handler.name}-{function.name}" + (f"-{number}" if number > 1 else ""),
+                id=_watcher_id(f"{handler.name}-{function.name}", number),
                 handler_name=_fired_as(plugin, handler, function, alone),
                 predicates=watch.predicates,
                 contexts=watch.contexts,
                 max_fires_per_second=FIRES_PER_SECOND,
             )
+
+
+def _watcher_id(name: str, number: int) -> str:
+    """A host keeps one watcher of an id, and that of reloading is taken."""
+    place = number + (name == RELOAD_WATCHER)
+    return name if place == 1 else f"{name}-{place}"
 
 
 def _merged(watches: tuple[Watch, ...]) -> list[Watch]:

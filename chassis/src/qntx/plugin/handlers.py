@@ -20,7 +20,7 @@ from typing import Any
 
 from qntx.clients.ats import Provenance
 from qntx.clients.host import HostClients
-from qntx.errors import ChassisError, HostUnavailable, NotFound, Refused
+from qntx.errors import ChassisError, HostUnavailable, NotFound, Refused, UnknownHandler
 from qntx.model.attestation import Filter
 from qntx.model.execution import Execution, Limits, Result
 from qntx.plugin.handler_history import Record, run_of
@@ -28,6 +28,8 @@ from qntx.plugin.handler_table import FAULTED, HANDLER, Announcement, Handler, R
 from qntx.script.triggers import arguments, chosen
 
 CHANGED = "handlers:changed"
+INITIALIZE_SECONDS = 6.0
+"""How long a look may keep Initialize from answering: QNTX gives it ten when a configuration is changed."""
 LOOK_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 5.0
 """While the store has not answered yet."""
@@ -41,10 +43,18 @@ _log = logging.getLogger("qntx.plugin")
 class Handlers:
     """Finds handlers, says which there are and what each run of one is."""
 
-    def __init__(self, plugin: str, version: str, host: Callable[[], HostClients]) -> None:
+    def __init__(
+        self,
+        plugin: str,
+        version: str,
+        host: Callable[[], HostClients],
+        *,
+        initialize_seconds: float = INITIALIZE_SECONDS,
+    ) -> None:
         self._plugin = plugin
         self._provenance = Provenance(version)
         self._host = host
+        self._initialize_seconds = initialize_seconds
         self._contexts: tuple[str, ...] = (plugin,)
         self._handlers: dict[str, Handler] = {}
         self._records: dict[str, Record] = {}
@@ -58,11 +68,15 @@ class Handlers:
     async def discover(self, *, default: bool = False) -> Announcement:
         """Look, and say what Initialize answers. `default`: handlers of the context `python` are this plugin's too."""
         self._contexts = (self._plugin, "python") if default and self._plugin != "python" else (self._plugin,)
-        async with self._looking:
-            await self._look()
-            self._told = self._announcement()
-            self._periods = {**self._told.periods()}
-            self._signalled = self._told.fingerprint()
+        try:
+            async with asyncio.timeout(self._initialize_seconds), self._looking:
+                await self._look()
+        except TimeoutError:
+            _log.warning("the store takes its time, so the handlers that are not known yet are looked up again soon")
+            self._known = False
+        self._told = self._announcement()
+        self._periods = {**self._told.periods()}
+        self._signalled = self._told.fingerprint()
         names = ", ".join(sorted(self._handlers)) or "none"
         _log.info("handlers discovered: %s; announced: %s", names, ", ".join(self._told.handler_names))
         return self._told
@@ -192,6 +206,8 @@ class Handlers:
         owner, _, function = name.rpartition(".")
         if owner in self._handlers:
             return self._handlers[owner], function
+        if name == trigger:
+            raise UnknownHandler(trigger)
         raise NotFound(f"Handler {name} not found in discovered handlers")
 
     def _ordered(self) -> list[Handler]:

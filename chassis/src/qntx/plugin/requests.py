@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qntx.errors import InvalidRequest, InvalidScript, MissingField
+from qntx.errors import InvalidRequest, InvalidScript, Refused
 from qntx.model.execution import Execution, Limits, Mode, Trigger
 from qntx.plugin.fields import Fields
 from qntx.script import declarations, triggers
@@ -66,7 +66,7 @@ def job_script(payload: Mapping[str, Any], execution_id: str, limits: Limits) ->
             upstream=payload.get("upstream"),
         )
     if not (fields.text("content") or fields.text("code")):
-        raise MissingField("content", " in payload (or 'script_code', for an ingest script)")
+        raise Refused("Missing content in payload (or script_code, for an ingest script)")
     return Execution(code=fields.required_text("content", "code"), id=execution_id, filename="<job>", limits=limits)
 
 
