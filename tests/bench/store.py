@@ -1,7 +1,8 @@
 """The attestation store: inserts one by one, by many callers and in batches; then the usual questions over many rows.
 
-`BENCH_STORE_ROWS` sets how many (1 000 000); loading them takes a minute. Each question is asked of the store, and
-its statement alone of a connection: the difference is a thread, and making attestations of rows.
+`BENCH_STORE_ROWS` sets how many (1 000 000); loading them takes a minute. Questions are asked once the store has merged
+its index. Each is asked of the store, and its statement alone of a connection: the difference is a thread, and making
+attestations of rows.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
 from tests.bench.measure import Row, row
 
-from qntx.db.sqlite import connect_to_read
+from qntx.db.sqlite import connect, connect_to_read
 from qntx.host.store.base import AttestationStore
 from qntx.host.store.claim import Signer
 from qntx.host.store.node_key import NodeKey
 from qntx.host.store.sqlite import SQLiteStore
-from qntx.host.store.sqlite_tables import question
+from qntx.host.store.sqlite_tables import merge_terms, question
 from qntx.model.attestation import Draft, Filter
 
 ROWS = int(os.environ.get("BENCH_STORE_ROWS", "1_000_000"))
@@ -78,10 +80,22 @@ async def _questions(folder: Path) -> list[Row]:
     async with SQLiteStore(path, NodeKey.generate()) as store:
         many = [BATCH / await seconds(store.add_many(drafts.make(BATCH))) for _ in range(20)]
         measured.append(row(f"batches of {BATCH} on top", many, "inserts/s", note="signed, FULL sync"))
+        measured.append(Row("until the index is merged", await seconds(merged(path)), "s", note="nobody attests"))
         measured.append(Row("file", path.stat().st_size / 2**20, "MiB"))
         for name, filters in questions_of_each_shape().items():
             measured += [await asked(store, name, filters), _asked_alone(path, name, filters)]
         return measured
+
+
+async def merged(path: Path) -> None:
+    """Returns once the store has left nothing to merge: a step of it is tried, and undone."""
+    with closing(connect(path)) as connection:
+        left = True
+        while left:
+            await asyncio.sleep(0.25)
+            connection.execute("BEGIN IMMEDIATE")
+            left = merge_terms(connection)
+            connection.execute("ROLLBACK")
 
 
 def _asked_alone(path: Path, name: str, filters: Sequence[Filter]) -> Row:
