@@ -157,15 +157,9 @@ class PostgresBackend:
 
 
 MISSING = """
-    WITH waits AS (
-        SELECT id, format('no running host has the plugin %L', split_part(handler_name, '/', 1)) AS reason,
-            EXISTS (
-                SELECT FROM qntx.host WHERE split_part(handler_name, '/', 1) = ANY(plugins)
-            ) AS offered
-        FROM qntx.job WHERE state = 'queued'
-    )
-    UPDATE qntx.job SET waiting_for = reason FROM waits
-    WHERE job.id = waits.id AND NOT offered AND job.state = 'queued' AND waiting_for <> reason
+    UPDATE qntx.job SET waiting_for = format('no running host has the plugin %L', split_part(handler_name, '/', 1))
+    WHERE state = 'queued' AND split_part(handler_name, '/', 1) NOT IN (SELECT unnest(plugins) FROM qntx.host)
+        AND waiting_for <> format('no running host has the plugin %L', split_part(handler_name, '/', 1))
 """
 
 
