@@ -213,7 +213,7 @@ async def test_the_child_of_a_job_is_its_principals_where_the_plugin_names_nobod
         ({"id": "a\0"}, "id"),
         ({"id": "a" * 129}, "id"),
         ({"parent_job_id": "a b"}, "parent_id"),
-        ({"source": "a" * 65_537}, "source"),
+        ({"source": "a" * 1_048_577}, "source"),
         ({"cost_estimate": float("nan")}, "cost_estimate"),
         ({"cost_estimate": float("inf")}, "cost_estimate"),
         ({"cost_estimate": -1.0}, "cost_estimate"),

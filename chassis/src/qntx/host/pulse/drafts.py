@@ -13,7 +13,8 @@ from qntx.errors import InvalidRequest
 from qntx.model.job import JobDraft
 
 HANDLER_CHARACTERS_MAX = 256
-SOURCE_CHARACTERS_MAX = 65_536
+SOURCE_CHARACTERS_MAX = 1_048_576
+"""An `ix` line of many files is one."""
 JOB_ID = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
