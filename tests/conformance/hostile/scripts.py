@@ -224,6 +224,7 @@ PROTOCOL = {
     "close the line": "import os\nos.close(3)",
     "garbage on the line": "import os\nos.write(3, os.urandom(4096))\nimport time; time.sleep(5)",
     "a forged result": _ANSWERED.replace("b'1'", "b'not json'") + "time.sleep(5)",
+    "an answer of ten million lists": _ANSWERED.replace("b'1'", "b'[' + b'[],' * 10_000_000 + b'0]'"),
     "a terminal's commands": "print('\\x1b]0;owned\\x07\\x1b[2J\\x9b6n')\n_result = '\\x1b[31m\\x00'",
     "a forged length": "import os, struct, time\nos.write(3, struct.pack('<IB', 0xffffffff, 2))\ntime.sleep(5)",
     "half a frame": "import os, struct\nos.write(3, struct.pack('<IB', 1000, 2) + b'x')\nos._exit(0)",
