@@ -28,7 +28,7 @@ OVERTIME_SECONDS = 1.0
 """A plugin keeps a job's timeout itself and can say where its script was; only then is it stopped from here."""
 
 AGAIN_SECONDS = 1.0
-CLOSING_SECONDS = 3.0
+CLOSING_SECONDS = 5.0
 """How long a host that stops tries to write down what becomes of its jobs."""
 
 T = TypeVar("T")
