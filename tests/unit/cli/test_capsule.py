@@ -90,6 +90,7 @@ def test_verify_trusts_an_explicit_key_alone(ids: list[str], home: Path, tmp_pat
     assert main(["capsule", "verify", "--pubkey", own]) == 0
     assert main(["capsule", "verify", "--pubkey", "00" * 32]) == 1
     assert main(["capsule", "verify", "--pubkey", "zz"]) == 2
+    assert main(["capsule", "verify", "--pubkey", own[:16]]) == 2
 
 
 def test_export_is_one_capsule_a_line_that_verifies(ids: list[str], home: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qntx.capsules import Capsules, ChainVerificationResult, Level, Seal
+from qntx.capsules.cps import PUBLIC_KEY_BYTES
 from qntx.errors import NotFound
 from qntx.host import config as configuration
 from qntx.host.home import Home
@@ -114,10 +115,7 @@ def verify(
 ) -> None:
     trail: Trail = context.obj
     note = checkpoint.read_text() if checkpoint is not None else None
-    try:
-        public_key = bytes.fromhex(pubkey) if pubkey else None
-    except ValueError as error:
-        raise click.BadParameter(f"{pubkey} is not hexadecimal", param_hint="--pubkey") from error
+    public_key = _public_key(pubkey) if pubkey else None
     result = trail.ask(
         lambda capsules: capsules.verify(
             trail.tenant, level=Level(level), checkpoint=note, public_key=public_key, incremental=incremental
@@ -166,6 +164,17 @@ def checkpoint(trail: Trail) -> None:
 def proof(trail: Trail, capsule_id: str, size: int | None) -> None:
     made = trail.ask(lambda capsules: capsules.chain.inclusion(capsule_id, trail.tenant, size=size))
     _print_json(made.to_dict())
+
+
+def _public_key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text} is not hexadecimal", param_hint="--pubkey") from error
+    if len(key) != PUBLIC_KEY_BYTES:
+        said = f"{text} has {len(key)} bytes; an Ed25519 key has {PUBLIC_KEY_BYTES}"
+        raise click.BadParameter(said, param_hint="--pubkey")
+    return key
 
 
 def _print_json(value: Any) -> None:
