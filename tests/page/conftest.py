@@ -91,22 +91,22 @@ def chromium() -> str:
     return program
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Its event loop runs for as long as it is there, so that nothing async is run in the modules of the page."""
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     with playwright.chromium.launch(executable_path=chromium, args=FLAGS) as launched:
         yield launched
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def host(home: Home, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
-    """A host with bio, data and python, all running, and an empty canvas. Tests of a module share it."""
+    """A host with bio, data and python, all running. Tests of the page share it; `page` empties its canvas."""
     own = Home(tmp_path_factory.mktemp("home"))
     own.create()
     for name in VARIANTS:

@@ -44,8 +44,8 @@ def busy(host: RunningHost) -> RunningHost:
     for number in (1, 2):
         code = f"def execute(payload):\n    return {number}\n"
         host.http.post("/api/scripts/publish", json={"name": "versions", "code": code}).raise_for_status()
-    host.http.post("/api/ix", json={"line": "ix versions thing"}).raise_for_status()
-    host.until(lambda: "completed" in host.http.get("/api/pulse/jobs").text)
+    job = host.http.post("/api/ix", json={"line": "ix versions thing"}).json()["id"]
+    host.until(lambda: host.http.get(f"/api/pulse/jobs/{job}").json()["status"] == "completed")
     return host
 
 

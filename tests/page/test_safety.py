@@ -104,13 +104,13 @@ def test_only_assets_are_served_as_assets(host: RunningHost, name: str) -> None:
 
 
 def test_scripts_in_output_are_text(canvas: Canvas) -> None:
-    glyph = canvas.place(
-        "py", f"print({SCRIPT!r})\nlog({SCRIPT!r}, field={SCRIPT!r})\n{{'key': {SCRIPT!r}, {SCRIPT!r}: 1}}"
-    )
+    shown = f"print({SCRIPT!r})\nprint('\\x1b[31mred\\x1b[0m')\nlog({SCRIPT!r}, field={SCRIPT!r})"
+    glyph = canvas.place("py", f"{shown}\n{{'key': {SCRIPT!r}, {SCRIPT!r}: 1}}")
 
     canvas.run(glyph)
 
     expect(glyph.get_by_role("region", name="Output")).to_contain_text("<script>")
+    expect(glyph.locator("pre.stdout")).to_have_text(f"{SCRIPT}\nred\n", use_inner_text=False)
     assert canvas.page.evaluate("window.owned") is None
     assert canvas.page.title() == "QNTX"
 
@@ -123,6 +123,7 @@ class Page:
             const tried = {origin: self.origin};
             try { parent.document.title = "owned" } catch (error) { tried.parent = error.name }
             try { localStorage.length } catch (error) { tried.storage = error.name }
+            tried.calls = typeof RTCPeerConnection;
             fetch("/api/canvas").then(() => "reached", () => "refused").then((told) => {
                 document.getElementById("shown").textContent = JSON.stringify({...tried, fetch: told});
             });
@@ -135,6 +136,7 @@ Page()'''
     shown = glyph.frame_locator("iframe").locator("#shown")
     expect(shown).to_contain_text("refused")
     told: dict[str, Any] = json.loads(shown.text_content() or "")
+    assert told.pop("calls") == "undefined"
     assert told == {"origin": "null", "parent": "SecurityError", "storage": "SecurityError", "fetch": "refused"}
     assert canvas.page.title() == "QNTX"
 

@@ -7,6 +7,7 @@ const AGAIN_MS = 2000;
 export interface Listening {
   /** Each kind of event with what is done with its data. */
   on: Record<string, (data: unknown) => void>;
+  /** Told whenever it is heard again, and when it is not any more. */
   state?: (connected: boolean) => void;
 }
 
@@ -20,16 +21,16 @@ export function listen(url: string, { on, state }: Listening): () => void {
     source = new EventSource(url);
     source.onopen = () => state?.(true);
     source.onerror = () => {
-      state?.(false);
-      // Only a refusal closes it for good.
+      // Only a refusal closes it for good; and who refuses is there.
       if (source.readyState === EventSource.CLOSED) again = window.setTimeout(() => void retry(), AGAIN_MS);
+      else state?.(false);
     };
     for (const [kind, take] of Object.entries(on)) {
       source.addEventListener(kind, (event) => take(JSON.parse((event as MessageEvent<string>).data)));
     }
   };
   const retry = async () => {
-    await look().catch(() => undefined);
+    await look().catch(() => state?.(false));
     // Where one is not known, the next login opens it.
     if (!signedOut.value) open();
   };

@@ -18,15 +18,16 @@ export function connect(): void {
   const tell = (kind: Kind) => (data: unknown) => {
     for (const listener of listeners.get(kind)!) listener(data);
   };
+  let heard = false;
   const catchUp = () => {
     for (const act of returns) act();
   };
   listen(`/api/events?kinds=${KINDS.join(",")}`, {
     on: { ...Object.fromEntries(KINDS.map((kind) => [kind, tell(kind)])), missed: catchUp },
     state: (now) => {
-      const back = now && !connected.value;
       connected.value = now;
-      if (back) catchUp();
+      if (now && heard) catchUp();
+      heard ||= now;
     },
   });
 }

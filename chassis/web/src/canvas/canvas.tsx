@@ -24,7 +24,11 @@ export function Canvas() {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     window.addEventListener("pagehide", flushAll);
-    return () => window.removeEventListener("pagehide", flushAll);
+    window.addEventListener("beforeunload", leaving);
+    return () => {
+      window.removeEventListener("pagehide", flushAll);
+      window.removeEventListener("beforeunload", leaving);
+    };
   }, []);
   useEffect(() => {
     const element = box.current;
@@ -37,7 +41,7 @@ export function Canvas() {
       shownIn(null);
     };
   }, [loaded.value]);
-  if (!loaded.value) return <p class="canvas-note muted">Loading…</p>;
+  if (!loaded.value) return <p class="canvas-note muted loading">Loading…</p>;
   return (
     <div class={`canvas-room ${may("run") ? "" : "looking"}`} data-keeping={keeping.value}>
       <div class="canvas" ref={box} tabIndex={0} role="region" aria-label="Canvas" onPointerDown={grabbed} onKeyDown={pressed}>
@@ -87,6 +91,11 @@ function Melds() {
       {line && source && <path class="drawn" d={curve(source, { x: line.x, y: line.y - 20, width: 0, height: 0 })} />}
     </svg>
   );
+}
+
+/** What could not be saved yet would be lost. */
+function leaving(event: BeforeUnloadEvent): void {
+  if (newer.value.size > 0 || keeping.value === "failed") event.preventDefault();
 }
 
 function placeable(): Pick<GlyphKind, "symbol" | "title">[] {

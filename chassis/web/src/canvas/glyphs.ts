@@ -14,6 +14,7 @@ const GONE = 404;
 const CHANGED = 409;
 /** What the host puts before the id of a glyph, where that is an actor. */
 const ACTOR = "glyph:";
+const UUID = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
 
 export const order = signal<string[]>([]);
 export const kinds = signal<GlyphKind[]>([]);
@@ -171,8 +172,10 @@ export async function flushDue(): Promise<void> {
 
 /** A term of an attestation as a person knows it: glyphs by their title. */
 export function termName(term: string): string {
-  const named = term.startsWith(ACTOR) ? known.get(term.slice(ACTOR.length))?.value : undefined;
-  return named ? `glyph “${named.title || named.symbol}”` : term;
+  const id = term.startsWith(ACTOR) ? term.slice(ACTOR.length) : "";
+  const there = known.get(id)?.value;
+  if (there) return `glyph “${there.title || there.symbol}”`;
+  return UUID.test(id) ? `glyph ${id.slice(0, 8)}` : term;
 }
 
 /** The page goes away: what is not saved yet outlives it. */

@@ -3,6 +3,7 @@
 import type { Job, JobLine } from "../api/shapes";
 import { active, called } from "../panels/job-follow";
 import { JobLog } from "../panels/job-log";
+import { PlainText } from "../results/plain-text";
 import { Value } from "../results/value";
 import { ProgressBar } from "../ui/progress";
 import { Status } from "../ui/status";
@@ -18,7 +19,7 @@ export function JobView({ job, lines }: { job: Job; lines: JobLine[] }) {
       </p>
       {going && <ProgressBar progress={job.progress} />}
       {job.waiting_for && <p class="muted">Waits for {job.waiting_for}.</p>}
-      {job.error && <pre class="text wrong">{job.error.trimEnd()}</pre>}
+      {job.error && <PlainText kind="wrong" text={job.error.trimEnd()} />}
       {lines.length > 0 && <JobLog lines={lines} />}
       {!going && <Value value={job.result} />}
     </div>

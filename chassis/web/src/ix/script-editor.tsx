@@ -7,6 +7,7 @@ import type { Answer, Script } from "../api/shapes";
 import { Code } from "../python/code";
 import { publish } from "../python/publish";
 import { failure } from "../python/traceback";
+import { PlainText } from "../results/plain-text";
 import { Value } from "../results/value";
 import { say } from "../shell/notices";
 import { Button } from "../ui/button";
@@ -49,7 +50,7 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       saved?.();
     });
 
-  if (!script.value) return <div class="script-editor">{wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted">Loading…</p>}</div>;
+  if (!script.value) return <div class="script-editor">{wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted loading">Loading…</p>}</div>;
   const result = answer.value;
   return (
     <section class="script-editor" aria-label={`Script ${name}`}>
@@ -72,8 +73,8 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       {wrong.value && <p class="wrong" role="alert">{wrong.value}</p>}
       {result && (
         <div class="test-answer" role="region" aria-label="Test result" tabIndex={0}>
-          {result.stdout && <pre class="text">{result.stdout}</pre>}
-          {result.error ? <pre class="text wrong">{result.error}</pre> : <Value value={result.result} />}
+          {result.stdout && <PlainText text={result.stdout} />}
+          {result.error ? <PlainText kind="wrong" text={result.error} /> : <Value value={result.result} />}
         </div>
       )}
     </section>

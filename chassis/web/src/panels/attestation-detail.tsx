@@ -16,7 +16,7 @@ export function AttestationDetail({ id, find }: { id: string; find: (wanted: Par
   const { value, wrong } = useAsked(() => ask<Attestation>("GET", path`/api/attestations/${id}`), [id]);
   const signature = useAsked(() => ask<{ valid: boolean }>("GET", path`/api/attestations/${id}/verification`), [id]);
   const attestation = value.value;
-  if (!attestation) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted">Loading…</p>;
+  if (!attestation) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted loading">Loading…</p>;
   const terms = (field: keyof Wanted, texts: string[]) =>
     texts.length > 0 && texts.map((text) => <button key={text} type="button" class="term" title={`Find others with this ${field}`} onClick={() => find({ [field]: text })}>{text}</button>);
   const valid = signature.value.value?.valid;

@@ -6,6 +6,7 @@ import type { Capsule } from "../api/shapes";
 import { termName } from "../canvas/glyphs";
 import { JsonTree } from "../results/json-tree";
 import { copy } from "../results/download";
+import { PlainText } from "../results/plain-text";
 import { Button, IconButton } from "../ui/button";
 import { Status } from "../ui/status";
 import { duration, Time } from "../ui/time";
@@ -17,7 +18,7 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
   const proof = useSignal<unknown>(null);
   const unproven = useSignal("");
   const capsule = value.value;
-  if (!capsule) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted">Loading…</p>;
+  if (!capsule) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted loading">Loading…</p>;
   const prove = () =>
     ask("GET", path`/api/v1/capsules/${id}/proof`)
       .then((found) => (proof.value = found))
@@ -42,8 +43,8 @@ export function CapsuleDetail({ id, listed }: { id: string; listed: Capsule | un
         ["After", capsule.previous_hash ? <code class="break">{capsule.previous_hash}</code> : "nothing: it is the first"],
         ["Signed", capsule.signed_at ? <Time at={capsule.signed_at} /> : ""],
       ]} />
-      {trigger.request && <><h3>Request</h3><pre class="text">{trigger.request}</pre></>}
-      {outcome.error && <><h3>Error</h3><pre class="text wrong">{outcome.error}</pre></>}
+      {trigger.request && <><h3>Request</h3><PlainText text={trigger.request} /></>}
+      {outcome.error && <><h3>Error</h3><PlainText kind="wrong" text={outcome.error} /></>}
       {proof.value !== null && <><h3>Proof</h3><JsonTree value={proof.value} /></>}
       {unproven.value && <p class="wrong">{unproven.value}</p>}
       <h3>Where it ran</h3>

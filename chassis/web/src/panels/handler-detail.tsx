@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { ask, path, reason } from "../api/client";
 import type { Attestation, Handler, Job } from "../api/shapes";
 import { Code } from "../python/code";
+import { PlainText } from "../results/plain-text";
 import { complain } from "../shell/notices";
 import { go } from "../shell/route";
 import { Button } from "../ui/button";
@@ -41,7 +42,7 @@ export function HandlerDetail({ found: { plugin, handler }, ran }: { found: Foun
         <Button kind="main" icon="run" needs="run" disabled={busy.value || handler.fault !== ""} onClick={() => void run()}>Run</Button>
       </div>
       {handler.description && <p>{handler.description}</p>}
-      {handler.fault && <pre class="text wrong">{handler.fault}</pre>}
+      {handler.fault && <PlainText kind="wrong" text={handler.fault} />}
       <Facts facts={[
         ["Published", <Time at={handler.published_at_ms} />],
         ["Runs", `${handler.runs}${handler.failures ? `, ${handler.failures} failed` : ""}`],

@@ -4,6 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
 import type { Job } from "../api/shapes";
 import { JsonTree } from "../results/json-tree";
+import { PlainText } from "../results/plain-text";
 import { Value } from "../results/value";
 import { complain } from "../shell/notices";
 import { Button } from "../ui/button";
@@ -20,7 +21,7 @@ export function JobDetail({ id }: { id: string }) {
   useEffect(() => end, [end]);
   const children = useAsked(() => ask<{ jobs: Job[] }>("GET", path`/api/pulse/jobs/${id}/children`), [id], ["job"]);
   const { job, lines } = shown.value;
-  if (!job) return <p class="muted">Loading…</p>;
+  if (!job) return <p class="muted loading">Loading…</p>;
   const going = active(job);
   const under = children.value.value?.jobs ?? [];
   return (
@@ -44,7 +45,7 @@ export function JobDetail({ id }: { id: string }) {
         ["Parent", job.parent_id ? <a href={`#/jobs/${encodeURIComponent(job.parent_id)}`}>{job.parent_id}</a> : ""],
         ["Id", <code>{job.id}</code>],
       ]} />
-      {job.error && <><h3>Error</h3><pre class="text wrong">{job.error.trimEnd()}</pre></>}
+      {job.error && <><h3>Error</h3><PlainText kind="wrong" text={job.error.trimEnd()} /></>}
       {job.result !== null && <><h3>Result</h3><Value value={job.result} /></>}
       {lines.length > 0 && <><h3>Log</h3><JobLog lines={lines} /></>}
       {under.length > 0 && (

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
 import { listen } from "../api/events";
 import type { PluginInfo, PluginLine } from "../api/shapes";
+import { printed } from "../python/printed";
 import { complain } from "../shell/notices";
 import { Button } from "../ui/button";
 import { size } from "../ui/size";
@@ -77,7 +78,7 @@ function PluginOutput({ name }: { name: string }) {
   }, [lines.value]);
   return (
     <div class="log" ref={box} tabIndex={0} role="log" aria-label="Output of the plugin">
-      {lines.value.map((line, position) => <p key={position} class={`log-line ${line.level}`}><span class="log-level">{line.level}</span> {message(line.line)}</p>)}
+      {lines.value.map((line, position) => <p key={position} class={`log-line ${line.level}`}><span class="log-level">{line.level}</span> {printed(message(line.line))}</p>)}
       {lines.value.length === 0 && <p class="muted">It has said nothing yet.</p>}
     </div>
   );

@@ -6,7 +6,7 @@ import { ask, fault, path, Refusal, send } from "../api/client";
 import type { Schedule } from "../api/shapes";
 import { say } from "../shell/notices";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
+import { Dialog, toFault } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { handlerNames } from "./handler-names";
 import { useAsked } from "./loading";
@@ -59,7 +59,9 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
   const submit = async (event: Event) => {
     event.preventDefault();
     wrong.value = problems(now);
-    if (busy.value || Object.keys(wrong.value).length > 0) return;
+    const form = event.currentTarget;
+    if (Object.keys(wrong.value).length > 0) return toFault(form);
+    if (busy.value) return;
     busy.value = true;
     try {
       await save();
@@ -68,6 +70,7 @@ export function ScheduleForm({ schedule, close, done }: ScheduleFormProps) {
       close();
     } catch (error) {
       wrong.value = at(error);
+      toFault(form);
     } finally {
       busy.value = false;
     }

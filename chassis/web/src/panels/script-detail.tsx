@@ -5,6 +5,7 @@ import { ask, path, reason } from "../api/client";
 import type { Script, Statistics } from "../api/shapes";
 import { ScriptEditor } from "../ix/script-editor";
 import { download } from "../results/download";
+import { PlainText } from "../results/plain-text";
 import { complain, say } from "../shell/notices";
 import { go } from "../shell/route";
 import { Button, IconButton } from "../ui/button";
@@ -64,7 +65,7 @@ function Runs({ statistics }: { statistics: Statistics }) {
         ["Median time", p50 === null ? "" : duration(p50)],
         ["Last run", <Time at={last_run_at} />],
       ]} />
-      {last_error && <details><summary>Last error</summary><pre class="text wrong">{last_error.trimEnd()}</pre></details>}
+      {last_error && <details><summary>Last error</summary><PlainText kind="wrong" text={last_error.trimEnd()} /></details>}
     </>
   );
 } // prettier-ignore

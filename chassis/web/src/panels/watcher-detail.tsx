@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ask, path, reason } from "../api/client";
 import type { Watcher } from "../api/shapes";
+import { PlainText } from "../results/plain-text";
 import { complain } from "../shell/notices";
 import { go } from "../shell/route";
 import { Button } from "../ui/button";
@@ -19,7 +20,7 @@ export function WatcherDetail({ id, changed }: { id: string; changed: () => void
   const { value, wrong, again } = useAsked(() => ask<Watcher>("GET", path`/api/watchers/${id}?fires=${FIRES}`), [id], ["firing"]);
   const changing = useSignal(false);
   const watcher = value.value;
-  if (!watcher) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted">Loading…</p>;
+  if (!watcher) return wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted loading">Loading…</p>;
   const act = async (work: Promise<unknown>) => {
     await work.catch((error: unknown) => complain(reason(error)));
     again();
@@ -46,16 +47,16 @@ export function WatcherDetail({ id, changed }: { id: string; changed: () => void
         ["Last fired", <Time at={watcher.last_fired_at} />],
       ]} />
       <h3>Action</h3>
-      <pre class="text">{watcher.action_data}</pre>
-      {watcher.last_error && <><h3>Last error</h3><pre class="text wrong">{watcher.last_error}</pre></>}
+      <PlainText text={watcher.action_data} />
+      {watcher.last_error && <><h3>Last error</h3><PlainText kind="wrong" text={watcher.last_error} /></>}
       {(watcher.recent_fires ?? []).length > 0 && <h3>Fired by</h3>}
       <ul class="plain">
         {(watcher.recent_fires ?? []).map((fire) => (
           <li key={`${fire.at_ms}-${fire.attestation_id}`}>
             <Status of={fire.error ? "failed" : "ok"} /> <Time at={fire.at_ms} />{" "}
             <a href={`#/attestations/${encodeURIComponent(fire.attestation_id)}`}>{fire.attestation_id}</a>
-            {fire.error && <pre class="text wrong">{fire.error}</pre>}
-            {fire.output && <pre class="text">{fire.output}</pre>}
+            {fire.error && <PlainText kind="wrong" text={fire.error} />}
+            {fire.output && <PlainText text={fire.output} />}
           </li>
         ))}
       </ul>

@@ -7,7 +7,7 @@ import { glyphs, kinds } from "../canvas/glyphs";
 import { Code } from "../python/code";
 import { say } from "../shell/notices";
 import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
+import { Dialog, toFault } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { handlerNames } from "./handler-names";
 import { useAsked } from "./loading";
@@ -44,7 +44,9 @@ export function WatcherForm({ watcher, close, done }: WatcherFormProps) {
   const submit = async (event: Event) => {
     event.preventDefault();
     wrong.value = problems(now);
-    if (busy.value || Object.keys(wrong.value).length > 0) return;
+    const form = event.currentTarget;
+    if (Object.keys(wrong.value).length > 0) return toFault(form);
+    if (busy.value) return;
     busy.value = true;
     try {
       const body = bodyOf(now);
@@ -57,6 +59,7 @@ export function WatcherForm({ watcher, close, done }: WatcherFormProps) {
     } catch (error) {
       const field = error instanceof Refusal ? fieldOf(now, error.field) : "name";
       wrong.value = { [field]: fault(error) };
+      toFault(form);
     } finally {
       busy.value = false;
     }

@@ -5,6 +5,7 @@ import type { Answer } from "../api/shapes";
 import { change } from "../canvas/glyphs";
 import { copy, download } from "../results/download";
 import { BundleView } from "../results/bundle";
+import { PlainText } from "../results/plain-text";
 import { table } from "../results/shape";
 import { Value } from "../results/value";
 import { Button, IconButton } from "../ui/button";
@@ -72,7 +73,7 @@ function PartView({ part }: { part: Part }) {
   const fields = Object.entries(part.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return (
     <p class={`log-line ${part.level}`}>
-      <span class="log-level">{part.level}</span> {part.message} <span class="muted">{fields.join(" ")}</span>
+      <span class="log-level">{part.level}</span> {printed(part.message)} <span class="muted">{fields.join(" ")}</span>
     </p>
   );
 }
@@ -84,7 +85,7 @@ function Failed({ id, error, glyphs }: { id: string; error: string; glyphs: stri
   };
   return (
     <div class="failed" role="alert">
-      <pre class="text">{error.trimEnd()}</pre>
+      <PlainText text={error.trimEnd()} />
       <div class="failed-actions">
         {glyphs.map((symbol) => (
           <Button key={symbol} icon="run" needs="run" onClick={() => elsewhere(symbol)}>run with {symbol}</Button>

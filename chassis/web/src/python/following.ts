@@ -28,6 +28,8 @@ const LOST = "It was not heard how this run ended. Run it again to see.";
 const followed = new Map<string, Followed>();
 /** Runs that have ended: what is told of them later is of before. */
 const over = new Set<string>();
+/** How many runs of a glyph have ended, as far as was heard. */
+const ends = new Map<string, number>();
 
 export function followRuns(): void {
   const fail = (error: unknown) => complain(reason(error));
@@ -69,9 +71,15 @@ async function follow({ glyph_id: id, execution_id: executionId, status, error }
   over.add(executionId);
   followed.delete(executionId);
   const shown = run(id);
-  if (going(shown.value) && shown.value.executionId !== executionId) return;
+  const another = () => going(shown.value) && shown.value.executionId !== executionId && !over.has(shown.value.executionId);
+  if (another()) return;
+  const turn = (ends.get(id) ?? 0) + 1;
+  ends.set(id, turn);
   const result = await answered(id);
-  if (result?.execution_id === executionId) show(id, result);
+  // Of runs that end one upon the other the last is shown.
+  if (another() || ends.get(id) !== turn) return;
+  // After a success it is that one's, or a later run's already.
+  if (result && (status === "success" || result.execution_id === executionId)) show(id, result);
   else if (error) shown.value = { ...IDLE, state: "ended", refusal: error };
 }
 

@@ -6,6 +6,7 @@ import { IconButton } from "../ui/button";
 import { bytes, download } from "./download";
 import { HtmlFrame } from "./html-frame";
 import { JsonTree } from "./json-tree";
+import { PlainText } from "./plain-text";
 
 export function BundleView({ bundle }: { bundle: Bundle }) {
   const svg = bundle["image/svg+xml"];
@@ -15,7 +16,7 @@ export function BundleView({ bundle }: { bundle: Bundle }) {
   const html = bundle["text/html"];
   if (typeof html === "string") return <HtmlFrame html={html} />;
   if ("application/json" in bundle) return <JsonTree value={bundle["application/json"]} />;
-  return <pre class="text">{String(bundle["text/plain"] ?? "")}</pre>;
+  return <PlainText text={String(bundle["text/plain"] ?? "")} />;
 }
 
 /** As an image: scripts that an SVG holds do not run in one. */

@@ -3,6 +3,7 @@
 import { IconButton } from "../ui/button";
 import { copy, download } from "./download";
 import { JsonTree } from "./json-tree";
+import { PlainText } from "./plain-text";
 import { table } from "./shape";
 import { TableView } from "./table-view";
 
@@ -29,7 +30,7 @@ export function Value({ value }: { value: unknown }) {
 function Text({ text }: { text: string }) {
   return (
     <div class="text-result">
-      <pre class="text">{text}</pre>
+      <div class="spring"><PlainText text={text} /></div>
       <IconButton icon="copy" label="Copy result" onClick={() => void copy(text)} />
     </div>
   );

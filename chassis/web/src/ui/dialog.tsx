@@ -4,6 +4,11 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "./button";
 
+/** Once it is shown what is wrong: there one goes on. */
+export function toFault(form: EventTarget | null): void {
+  requestAnimationFrame(() => (form as Element | null)?.querySelector<HTMLElement>("[aria-invalid=true], .at-fault :is(select, .cm-content)")?.focus());
+}
+
 interface DialogProps {
   title: string;
   close: () => void;

@@ -12,6 +12,6 @@ export function lazy<Props extends object>(load: () => Promise<ComponentType<Pro
       void load().then((component) => (loaded.value = component));
     }
     const Component = loaded.value;
-    return Component ? <Component {...props} /> : <p class="muted">Loading…</p>;
+    return Component ? <Component {...props} /> : <p class="muted loading">Loading…</p>;
   };
 }
