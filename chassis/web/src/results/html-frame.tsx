@@ -1,4 +1,4 @@
-/** HTML that users' code made, in a frame of no origin that reaches nothing: not the page, not the host, not the net. */
+/** HTML that users' code made, in a frame of no origin that reaches neither the page nor the host. */
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";

@@ -27,7 +27,10 @@ FRAME = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; frame-ancestors 'self'"
 )
-"""What is shown there may run, of no origin, and reaches nothing: not this host, not the network, not the page."""
+"""What is shown there may run, of no origin, and reaches neither this host nor the page, and no address by a request.
+
+WebRTC is no request, and no policy of a browser's forbids it (THREAT-MODEL.md, "Not defended").
+"""
 
 NOT_BUILT = "the page is not built; run `npm ci && npm run build` in chassis/web"
 
