@@ -8,6 +8,8 @@ BIN := .venv/bin
 NO_TESTS := 5
 # Real processes on a machine that others use: what fails is run once more, and is named even where it passes then.
 RERUN := --reruns 1
+# They wait more than they compute.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 INSTALLED := .venv/installed
 PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
@@ -26,7 +28,7 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 test lint format demo bench soak sync cluster-test: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
-	@$(BIN)/pytest $(RERUN) --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/pytest $(RERUN) --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 	@$(BIN)/pytest $(RERUN) -m alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
