@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,8 +22,6 @@ from qntx.errors import ChainConflictError, ChainError, StorageError
 
 BUSY_SECONDS = 60.0
 """How long a writer waits for another process's batch."""
-LOG_BYTES = 4 * 1024 * 1024
-"""About what SQLite lets the log grow to before it copies it to the database and writes it anew from its start."""
 UNREADABLE = (sqlite3.Error, UnicodeError)
 """What a file that was written over answers. SQLite's own words about it may not even be text."""
 HEAD = "head"
@@ -81,15 +78,12 @@ class Appender:
         self._path = path
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
-        self._log: Log | None = None
         self._head: Head | None = None
         self._version = 0
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
-        log, self._log, self._head = self._log, None, None
-        if log is not None:
-            log.close()
+        self._head = None
         if connection is not None:
             connection.close()
 
@@ -109,12 +103,9 @@ class Appender:
     def _committed(self, jobs: Sequence[Job]) -> Sequence[Any]:
         if self._connection is None:
             self._connection = connect(self._path, self._synchronous)
-            self._log = Log.of(self._path)
         connection = self._connection
         try:
             connection.execute("begin immediate")
-            if self._log is not None:
-                self._log.lengthen()
             answers = _done(connection, self._current(connection), jobs)
             connection.execute("commit")
             return answers
@@ -134,38 +125,6 @@ class Appender:
         if self._head is None or version != self._version:
             self._head, self._version = _head(connection), version
         return self._head
-
-
-class Log:
-    """SQLite's write-ahead log, kept longer than what is in it, twice as long each time it was outgrown.
-
-    Writing over bytes that are there takes a disk half the time of writing past a file's end, which is a change to the
-    file system as well. What follows the last commit in a log has never meant anything to SQLite.
-    """
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-        self._length = 0
-
-    @classmethod
-    def of(cls, database: Path) -> Log | None:
-        """None where there is no such log, as on a file system that cannot have one: commits are slower then."""
-        try:
-            return cls(os.open(f"{database.resolve()}-wal", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
-        except OSError:
-            return None
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def lengthen(self) -> None:
-        """To be called by whoever holds the write lock: nobody else writes to the log then."""
-        size = os.fstat(self._file).st_size
-        if size == self._length or size >= LOG_BYTES:
-            return
-        self._length = min(2 * size, LOG_BYTES)
-        with suppress(OSError):  # A disk that is full is the commit's to report, which may still find room.
-            os.pwrite(self._file, bytes(self._length - size), size)
 
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
