@@ -8,7 +8,7 @@ that says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +53,11 @@ def draft(capsule: Capsule) -> Draft:
     except Exception as error:
         document = _stub(capsule, f"{type(error).__name__}: {text(error)}")
         pieces = canonical.cut(document)
+    return filed(document, pieces)
+
+
+def filed(document: Mapping[str, Any], pieces: tuple[bytes, ...]) -> Draft:
+    """The draft of a capsule's content, given as the document and as its text."""
     return Draft(
         document["id"], document["type"], document["domain"], document["context"]["session_id"], pieces,
         document["outcome"]["status"] != "success",

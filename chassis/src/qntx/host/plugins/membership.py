@@ -46,12 +46,8 @@ class Membership(PostgresRoom):
 
     async def of(self, plugin: str) -> list[Address]:
         """Those that have joined and not left."""
-
-        def question(connection: Connection) -> list[str]:
-            rows = connection.execute("SELECT address FROM qntx.replica WHERE plugin = %s ORDER BY address", (plugin,))
-            return [row[0] for row in rows.fetchall()]
-
-        return [parse_address(FIELD, text) for text in await self._database.read(question)]
+        rows = await self._read("SELECT address FROM qntx.replica WHERE plugin = %s ORDER BY address", (plugin,))
+        return [parse_address(FIELD, text) for (text,) in rows]
 
     async def join(self, plugin: str, address: str) -> None:
         """Joining again only puts off that it is forgotten. Raises InvalidRequest for what nobody could call."""

@@ -12,7 +12,7 @@ import grpc.aio
 
 from qntx.capsules import Capsule, Capsules, canonical
 from qntx.capsules.canonical import HOLE
-from qntx.capsules.capsule import RUN
+from qntx.capsules.capsule import RUN, filed
 from qntx.capsules.record import Draft, Record
 from qntx.errors import InvalidRequest, NotPermitted
 from qntx.host.services.auth import check_token
@@ -67,21 +67,13 @@ def _draft(told: pb.CapsuleDraft) -> Draft:
 
 
 def _filed(document: dict[str, Any]) -> Draft:
-    context = document["context"]
-    run = context["environment"].get(RUN)
+    run = document["context"]["environment"].get(RUN)
     counted = isinstance(run, dict)
     pieces = canonical.cut(document)
     holes = [document["previous_hash"], document["sequence"], *([run["counts"]] if counted else [])]
     if holes != [HOLE] * (len(pieces) - 1):
         raise ValueError("it is open where the chain does not write")
-    return Draft(
-        document["id"],
-        document["type"],
-        document["domain"],
-        context["session_id"],
-        pieces,
-        document["outcome"]["status"] != "success",
-    )
+    return filed(document, pieces)
 
 
 async def _refused(refusal: InvalidRequest) -> Record:

@@ -136,7 +136,8 @@ METADATA: dict[str, tuple[int | None, int | None]] = {
     "utimensat": (280, 88),
     "utimes": (235, None),
 }
+_ALL = NUMBERS | METADATA
 
 
 def number_of(name: str) -> int | None:
-    return {**NUMBERS, **METADATA}[name][0 if kernel.MACHINE == "x86_64" else 1]
+    return _ALL[name][0 if kernel.MACHINE == "x86_64" else 1]
