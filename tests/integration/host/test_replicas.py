@@ -200,19 +200,23 @@ def test_a_stream_is_cancelled_on_the_replica_that_has_it(pair: Pair) -> None:
 
 
 def test_a_session_stays_with_its_replica_and_its_loss_is_said(pair: Pair) -> None:
-    for number in range(4):
-        assert pair.host.execute(f"x = {number}", session_id=f"s{number}")["success"]
-    kept = [pair.host.execute("x", session_id=f"s{number}")["result"] for number in range(4) for _ in range(2)]
+    begun: list[int] = []
+    # The session's name and the addresses, whose ports are chance, decide where it is kept.
+    while not all(told(plugin, "sessions") for plugin in (pair.one, pair.two)):
+        begun.append(len(begun))
+        assert pair.host.execute(f"x = {begun[-1]}", session_id=f"s{begun[-1]}")["success"]
+    kept = [pair.host.execute("x", session_id=f"s{number}")["result"] for number in begun for _ in range(2)]
     pair.two.process.kill()
     pair.host.until(lambda: pair.states()[pair.wire.address] == "failed")
-    away = {number: pair.post("x", session_id=f"s{number}") for number in range(4)}
+    away = {number: pair.post("x", session_id=f"s{number}") for number in begun}
     pair.bring_back()
     gone = {
         number: pair.post("x", session_id=f"s{number}") for number, answer in away.items() if answer.status_code == 503
     }
     anew = {number: pair.host.execute("globals().get('x')", session_id=f"s{number}")["result"] for number in gone}
 
-    assert kept == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert kept == [number for number in begun for _ in range(2)]
+    assert gone, "what the replica that was killed had kept is not answered by the other"
     for number, answer in away.items():
         if number in gone:
             assert f"session 's{number}' is kept by the replica of 'python' at {pair.wire.address}" in answer.text
@@ -220,4 +224,3 @@ def test_a_session_stays_with_its_replica_and_its_loss_is_said(pair: Pair) -> No
             assert answer.json()["result"] == number
     assert all("its variables are lost" in answer.text for answer in gone.values())
     assert set(anew.values()) <= {None}
-    assert gone, "of four sessions one at least was on the replica that was killed"
