@@ -6,10 +6,11 @@ ARGS ?=
 BIN := .venv/bin
 # pytest's exit status where ARGS leave one of its two rounds nothing to run.
 NO_TESTS := 5
-# Real processes on a machine that others use: what fails is run once more, and is named even where it passes then.
-RERUN := --reruns 1
 # They wait more than they compute.
 PROCESSES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
+# $(call tried,OPTIONS): those tests; on a machine that others use, what failed once more, alone and with everything it needs made anew.
+tried = $(BIN)/pytest $(1) $(ARGS) || [ $$? -eq $(NO_TESTS) ] || $(BIN)/pytest $(1) $(ARGS) $(AGAIN)
+AGAIN := --numprocesses 0 --last-failed --last-failed-no-failures none
 INSTALLED := .venv/installed
 PAGE_TOOLS := chassis/web/node_modules/.package-lock.json
 
@@ -28,8 +29,8 @@ up: $(INSTALLED)  ## Build the variants, start the host and its plugins, and say
 test lint format demo bench soak sync cluster-test: export QNTX_HOME := $(CURDIR)/build/home
 
 test: sync lint $(PAGE_TOOLS)  ## Everything that proves it; .ci/run runs exactly this. ARGS go to pytest.
-	@$(BIN)/pytest $(RERUN) --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq $(NO_TESTS) ]
-	@$(BIN)/pytest $(RERUN) -m alone $(ARGS) || [ $$? -eq $(NO_TESTS) ]
+	@$(call tried,--numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not alone')
+	@$(call tried,-m alone)
 
 lint: $(INSTALLED)  ## ruff, mypy and the import rules.
 	@$(BIN)/ruff check
