@@ -14,7 +14,7 @@ from qntx.engine.worker import Worker
 from qntx.errors import Busy, NotFound, WorkerLost
 from qntx.worker import frames
 
-SESSIONS_MAX = 16
+SESSIONS_MAX = 32
 IDLE_SECONDS_MAX = 30 * 60.0
 SWEEP_SECONDS = 15.0
 INSPECT_SECONDS = 5.0
@@ -33,7 +33,11 @@ class Session:
 
 
 class Sessions:
-    """Never shares a worker: a session is found by its id and its principal, both."""
+    """Never shares a worker: a session is found by its id and its principal, both.
+
+    Nobody has more than places are left to the others: half of all where one is alone, and always one for who has none
+    until all are taken. A session is never ended to make room, because what is in it is somebody's.
+    """
 
     def __init__(
         self,
@@ -123,12 +127,20 @@ class Sessions:
                 return session
             self.end(*key)
             self.sweep()
-            if len(self._sessions) >= self._sessions_max:
-                raise Busy(f"{len(self._sessions)} sessions are open, which is as many as are allowed; end one")
+            self._check_room(key[0])
             now = _now_ms()
             session = Session(await fork(), created_at_ms=now, used_at=self._now(), used_at_ms=now)
             self._sessions[key] = session
             return session
+
+    def _check_room(self, principal: str) -> None:
+        left = self._sessions_max - len(self._sessions)
+        own = len(self.of(principal))
+        if left > own:
+            return
+        if left:
+            raise Busy(f"you have {own} sessions open, and the {left} places left are for others; end one of yours")
+        raise Busy(f"{len(self._sessions)} sessions are open, which is as many as are allowed; end one or try later")
 
 
 class _Inspection:
