@@ -104,6 +104,32 @@ def test_a_watch_made_while_the_host_runs_fires(host: RunningHost, qntx: Qntx) -
     assert made["contexts"] == ["counting"]
 
 
+def test_of_a_file_with_a_watch_and_a_schedule_each_function_runs_under_its_own_trigger_only(
+    host: RunningHost, qntx: Qntx
+) -> None:
+    code = (
+        "@watch('knock', context='door')\n"
+        "def answer(upstream):\n"
+        "    attest(upstream.subjects, 'answered')\n"
+        "@schedule(every=1)\n"
+        "def look(given='nothing'):\n"
+        "    attest('clock', 'looked', attributes={'given': given})\n"
+    )
+
+    def found(predicate: str) -> Any:
+        return host.http.get("/api/attestations", params={"predicate": predicate}).json()
+
+    qntx("handler", "create", "porter", "--code", code)
+    host.until(lambda: len(found("looked")) > 1)
+    assert found("answered") == []
+    host.http.post("/api/attestations", json={"subjects": ["guest"], "predicates": ["knock"], "contexts": ["door"]})
+    (answered,) = host.until(lambda: found("answered"))
+
+    assert answered["subjects"] == ["guest"]
+    assert {each["attributes"]["given"] for each in found("looked")} == {"nothing"}
+    qntx("handler", "delete", "porter")
+
+
 def test_what_a_handler_declares_while_the_host_runs_fires_and_goes_with_its_declaration(
     host: RunningHost, qntx: Qntx
 ) -> None:

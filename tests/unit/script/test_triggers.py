@@ -26,6 +26,8 @@ def fired(predicate, context="lab"):
         (BOTH, fired("new"), "", "count"),
         (BOTH, fired("NEW", "LAB"), "", "count"),
         (BOTH, None, "", "tick"),
+        (BOTH, {}, "", "tick"),
+        (BOTH, {"since": "2026-01-01"}, "", "tick"),
         (BOTH, None, "count", "count"),
         (BOTH, fired("new"), "tick", "tick"),
         (BOTH, {"predicates": None}, "", "count"),

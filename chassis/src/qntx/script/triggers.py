@@ -35,7 +35,8 @@ def chosen(declared: Declarations, upstream: Any, function: str = "") -> Functio
     by_hand = [each for each in declared.functions if each.by_hand]
     if by_hand:
         return by_hand[0]
-    if upstream is None:
+    if not (isinstance(upstream, Mapping) and "predicates" in upstream):
+        # A schedule's run, with nothing or with a payload of its own: never a watch's.
         scheduled = [each for each in declared.functions if each.periods]
         if scheduled:
             return scheduled[0]

@@ -15,6 +15,7 @@ def declared(plugin: str, schedules: Iterable[domain_pb2.ScheduleInfo]) -> list[
         ScheduleDraft(
             handler_name=f"{plugin}/{one.handler_name}",
             interval_seconds=one.interval_seconds,
+            payload_json=b"null",
             ats_code=one.ats_code,
             metadata_json=json.dumps({"plugin": plugin, "description": one.description}),
             declared_by=plugin,

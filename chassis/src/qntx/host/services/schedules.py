@@ -67,7 +67,7 @@ class ScheduleService:
             ScheduleDraft(
                 handler_name=request.handler_name,
                 interval_seconds=request.interval_seconds,
-                payload_json=request.payload or b"{}",
+                payload_json=request.payload or b"null",
                 metadata_json=json.dumps(dict(request.metadata), sort_keys=True),
                 declared_by=plugin,
                 first_run_at_once=False,
