@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.postgres import MISSING, PostgresServer, programs, server_of_the_run
 from tests.processes import Plugin, free_port, still_alive
 
@@ -16,6 +17,12 @@ REPOSITORY = Path(__file__).parents[1]
 
 # Before any test runs: nothing here may read or write a person's own ~/.qntx.
 os.environ["QNTX_HOME"] = os.environ.get("QNTX_HOME") or str(REPOSITORY / "build" / "home")
+
+# What Hypothesis makes up is the same in each run, and may take its time: chance and a busy machine decide nothing.
+# --hypothesis-profile=search makes up something else.
+settings.register_profile("search", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("search"), derandomize=True)
+settings.load_profile("suite")
 
 SLOW_FIRST = ("integration", "conformance", "unit", "architecture")
 """Folders by how long their modules take: one that begins last keeps one processor busy, and the others idle."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
-from collections.abc import Mapping
+import socket
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,15 @@ class Driven:
     async def value(self, code: str, **more: Any) -> Any:
         _, record = await self.http("POST", "/execute", {"content": code, **more})
         return record["result"] if record["success"] else record["error"]
+
+    async def healths_during(self, work: Awaitable[Any]) -> list[bool]:
+        """What Health says for as long as that takes."""
+        working, answers = asyncio.ensure_future(work), []
+        while not working.done():
+            health = await self.started.stub(DOMAIN).Health(domain.Empty(), timeout=30)
+            answers.append(health.healthy)
+            await asyncio.sleep(0.02)
+        return answers
 
     async def installed(self) -> dict[str, str]:
         _, told = await self.http("GET", "/uv/list")
@@ -155,22 +166,53 @@ async def test_what_cannot_be_had_is_told_with_the_reason_and_leaves_all_as_it_w
 
 
 async def test_health_never_blinks_while_wheels_crash(plugin):
-    answers: list[bool] = []
+    async def install_all() -> None:
+        for package in ("crashes", "tree", "raises", "no-such-package-anywhere"):
+            await plugin.install(package)
 
-    async def look() -> None:
-        while True:
-            health = await plugin.started.stub(DOMAIN).Health(domain.Empty(), timeout=2)
-            answers.append(health.healthy)
-            await asyncio.sleep(0.02)
-
-    looking = asyncio.create_task(look())
-    for package in ("crashes", "tree", "raises", "no-such-package-anywhere"):
-        await plugin.install(package)
-    looking.cancel()
+    answers = await plugin.healths_during(install_all())
 
     assert len(answers) > 5
     assert all(answers)
     assert plugin.started.process.returncode is None
+
+
+async def test_an_index_that_is_away_is_named_and_leaves_all_as_it_was(start, plugin, monkeypatch):
+    await plugin.install("leaf==1.0")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with socket.socket() as taken:
+        # Nobody listens there, and nobody else can.
+        taken.bind(("127.0.0.1", 0))
+        away = f"127.0.0.1:{taken.getsockname()[1]}/simple"
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://someone:secret@{away}")
+        cut_off = Driven(await start())
+        await cut_off.started.stub(DOMAIN).Initialize(domain.InitializeRequest(), timeout=30)
+
+        installing = asyncio.ensure_future(cut_off.install("tree"))
+        answers = await cut_off.healths_during(installing)
+
+    status, record = installing.result()
+    assert (status, record["success"], record["result"]) == (400, False, {"installed": False})
+    assert f"http://{away}/" in record["error"]
+    assert "Connection refused" in record["error"]
+    assert "secret" not in record["error"]
+    assert answers
+    assert all(answers)
+    assert await cut_off.installed() == {"leaf": "1.0"}
+    assert await cut_off.value("import leaf\nleaf.version") == "1.0"
+
+
+async def test_a_package_is_the_one_that_its_hash_says(plugin, index):
+    meant = hashlib.sha256((index / "leaf-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+
+    status, record = await plugin.install(f"leaf==1.0 --hash=sha256:{meant}")
+    refused, why = await plugin.install(f"leaf==2.0 --hash=sha256:{meant}")
+    beside, _ = await plugin.install("fruit")
+
+    assert (status, record["result"]["installed"], refused, beside) == (200, True, 400, 200)
+    assert "Hash mismatch for `leaf==2.0`" in why["error"]
+    assert meant in why["error"]
+    assert await plugin.installed() == {"fruit": "1.0", "leaf": "1.0"}
 
 
 async def test_what_the_variant_brings_is_kept_unless_forced(plugin):
