@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import time
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
-import httpx
 import psutil
 import pytest
 from tests.processes import still_alive
@@ -81,7 +82,7 @@ def test_an_endless_loop_ends_at_its_deadline_and_leaves_nothing(host: RunningHo
 
     assert answer["success"] is False
     assert answer["outcome"] == "timed_out"
-    assert answer["duration_ms"] < 1500
+    assert 1000 <= answer["duration_ms"] < 20_000, "the default is 30 s"
     assert host.execute("6 * 7")["result"] == 42
 
 
@@ -134,21 +135,28 @@ def test_a_script_cannot_fetch_from_this_machine(host: RunningHost) -> None:
 
 
 def test_output_streams_while_the_code_runs(host: RunningHost) -> None:
-    code = "import time\nprint('first', flush=True)\ntime.sleep(1.5)\nprint('second')\n_result = 3"
-    arrived: list[tuple[str, float, object]] = []
+    """It goes on only once its first line was heard."""
+    code = (
+        "import time\nprint('first', flush=True)\n"
+        "while not last(subjects=['heard']): time.sleep(0.05)\n"
+        "print('second')\n_result = 3"
+    )
+    heard = {"subjects": ["heard"], "predicates": ["it"], "contexts": ["lab"]}
+    arrived: list[tuple[str, object]] = []
 
     with host.http.stream("POST", "/api/python/execute", json={"content": code, "stream": True}) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
             if line.startswith("event: "):
-                arrived.append((line.removeprefix("event: "), time.monotonic(), None))
+                arrived.append((line.removeprefix("event: "), None))
             elif line.startswith("data: "):
-                arrived[-1] = (*arrived[-1][:2], json.loads(line.removeprefix("data: ")))
+                data = json.loads(line.removeprefix("data: "))
+                arrived[-1] = (arrived[-1][0], data)
+                if data == {"text": "first\n"}:
+                    host.http.post("/api/attestations", json=heard).raise_for_status()
 
-    first = next(when for _, when, data in arrived if data == {"text": "first\n"})
-    kind, ended, end = arrived[-1]
+    kind, end = arrived[-1]
     assert kind == "end"
-    assert ended - first > 1.0
     assert isinstance(end, dict)
     assert (end["result"], end["stdout"]) == (3, "first\nsecond\n")
 
@@ -156,21 +164,14 @@ def test_output_streams_while_the_code_runs(host: RunningHost) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_goes_away_stops_the_code(host: RunningHost, stream: bool) -> None:
     body = {"content": "import time; print('up', flush=True); time.sleep(60)", "stream": stream, "timeout_secs": 50}
-    seen: list[str] = []
+    sent = json.dumps(body).encode()
+    head = f"POST /api/python/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n"
 
-    with pytest.raises(httpx.ReadTimeout):
-        _wait_two_seconds(host, body, seen)
+    with socket.create_connection(("127.0.0.1", host.http.base_url.port)) as client:
+        client.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + sent)
+        host.until(lambda: _running(host) == "1")
 
-    assert seen == (["1"] if stream else [])
-    host.until(lambda: _running(host) == "0", 10)
-
-
-def _wait_two_seconds(host: RunningHost, body: dict[str, object], seen: list[str]) -> None:
-    """Ask for that run and go away after two seconds without news of it; `seen` gets what runs once it has begun."""
-    with host.http.stream("POST", "/api/python/execute", json=body, timeout=2) as answer:
-        seen.append(_running(host))
-        for _ in answer.iter_bytes():
-            pass
+    host.until(lambda: _running(host) == "0", 30)
 
 
 def _running(host: RunningHost) -> str:
@@ -194,22 +195,25 @@ def test_cancelling_what_does_not_run_is_a_404(host: RunningHost) -> None:
     assert answer.status_code == 404
 
 
-def test_a_plugin_killed_is_back_by_itself_and_says_so_meanwhile(host: RunningHost) -> None:
+def test_a_plugin_killed_is_back_by_itself_and_says_so_meanwhile(host: RunningHost, home: Home, tmp_path: Path) -> None:
     before = host.plugin("bio")
-    psutil.Process(before["pid"]).suspend()  # so that it cannot be back before it is asked
+    # It cannot be back before it was asked.
+    launcher, asked = "qntx-bio-plugin", tmp_path / "asked"
+    waits = f'while [ ! -e "{asked}" ]; do sleep 0.05; done\nexec "{home.plugins / launcher}" "$@"\n'
+    (waiting := tmp_path / launcher).write_text(f"#!/bin/sh\n{waits}")
+    waiting.chmod(0o755)
+    waiting.replace(host.home.plugins / launcher)
     psutil.Process(before["pid"]).kill()
 
-    refused = host.until(
-        lambda: (
-            (answer := host.http.post("/api/python/execute", json={"content": "1", "glyph": "py:bio"})).status_code
-            != 200
-            and answer
-        )
-    )
+    def refused() -> Any:
+        answer = host.http.post("/api/python/execute", json={"content": "1", "glyph": "py:bio"})
+        return "unavailable, restarting" in str(answer.json()["error"]) and answer
 
-    assert refused.status_code == 503
-    assert "unavailable, restarting" in refused.json()["error"]
-    assert refused.headers["retry-after"]
+    answer = host.until(refused)
+    asked.touch()
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
     after = host.until(
         lambda: (now := host.plugin("bio"))["state"] == "running" and now["pid"] != before["pid"] and now
     )

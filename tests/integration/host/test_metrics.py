@@ -33,7 +33,7 @@ def test_runs_are_counted_by_plugin_and_outcome(host):
     stored = ("qntx_stored_attestations_total",)
     assert after[stored] - before[stored] == 1
     # A record is sealed after its run was answered.
-    host.until(lambda: counted(host)["qntx_seals_total",] - before["qntx_seals_total",] == 3)
+    host.until(lambda: counted(host)["qntx_seals_total",] - before["qntx_seals_total",] >= 3)
     assert after["qntx_execution_seconds_count", "python"] - before["qntx_execution_seconds_count", "python"] == 2
 
 

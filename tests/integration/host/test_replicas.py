@@ -120,7 +120,7 @@ def test_of_runs_under_load_none_is_done_twice_or_lost_unsaid_when_a_replica_is_
     assert max(attested[name] for name in lost) <= 1 if lost else True
     assert all("was lost with the replica of 'python' at" in error for error in lost.values()), lost
     assert len(lost) <= 6, "only what was under way when it was killed can be lost"
-    assert pair.states()[pair.wire.address] == "failed"
+    pair.host.until(lambda: pair.states()[pair.wire.address] == "failed")
 
 
 def test_jobs_of_a_replica_that_is_killed_are_done_by_the_other(pair: Pair) -> None:

@@ -141,7 +141,7 @@ def test_an_unhealthy_plugin_is_restarted(start_host: Start, install: Install) -
 
     again = host.until(lambda: (plugin := host.plugin("other"))["pid"] not in (0, first) and plugin)
 
-    assert again["restarts"] == 1
+    assert again["restarts"] >= 1
     assert "unhealthy 2 times in a row" in host.log.read_text()
 
 
@@ -245,13 +245,13 @@ def test_lines_have_the_level_they_claim_and_are_kept_in_a_file(start_host: Star
     host = start_host()
     host.until_state("other", "running")
 
-    [line] = host.http.get("/api/plugins/other/logs").json()["lines"]
+    # It says so after its port, so it may run before this is read.
+    [line] = host.until(lambda: host.http.get("/api/plugins/other/logs").json()["lines"])
+    kept = host.until(lambda: "\tWARN\t" in (text := (host.home.logs / "other.log").read_text()) and text)
 
     assert (line["level"], line["source"]) == ("warn", "stdout")
     assert "it begins" in line["line"]
-    kept = (host.home.logs / "other.log").read_text()
     assert "OTHER START" in kept
-    assert "\tWARN\t" in kept
 
 
 def test_configuration_reaches_the_plugin_flattened(start_host: Start, install: Install) -> None:
