@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,10 @@ import psutil
 PORT_LINE = "QNTX_PLUGIN_PORT="
 START_TIMEOUT_SECONDS = 30.0
 END_TIMEOUT_SECONDS = 10.0
+QUIET_PORTS = range(10_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any: what is free here stays so until its test uses it."""
+_turns = itertools.count(os.getpid() * 1009)
+"""Each process of a test run begins somewhere else."""
 
 
 class Plugin:
@@ -85,18 +91,20 @@ class Plugin:
         self._announced.set()
 
 
-def still_alive(family: Sequence[psutil.Process], within_seconds: float = 3.0) -> list[str]:
+def still_alive(family: Sequence[psutil.Process], within_seconds: float = 10.0) -> list[str]:
     """Those of the processes that are there after the time given, each with its command line."""
     _, alive = psutil.wait_procs(family, timeout=within_seconds)
     return [_described(process) for process in alive]
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing listens on, and that is given to nobody meanwhile."""
+    for turn in itertools.islice(_turns, len(QUIET_PORTS)):
+        port = QUIET_PORTS[turn % len(QUIET_PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def _described(process: psutil.Process) -> str:
