@@ -143,6 +143,9 @@ let
       "a date or time"
     else if isAttrs value then
       "a table"
+    else if isFloat value && value - value != 0.0 then
+      # Infinity, and what is no number: JSON has neither.
+      toString value
     else
       builtins.toJSON value;
 

@@ -239,6 +239,8 @@ def shown(value: Any) -> str:
         return "a list"
     if isinstance(value, Mapping):
         return "a table"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     return "a date or time"
