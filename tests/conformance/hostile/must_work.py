@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-with socket.create_server(("127.0.0.1", 0)) as _free:
-    PORT = _free.getsockname()[1]
+from tests.processes import free_port
+
+PORT = free_port()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ async def test_the_end_of_stdin_is_the_end_of_the_host(start):
     plugin.process.stdin.close()
 
     assert await plugin.ended() == 0
-    assert still_alive(family) == []
+    assert still_alive(family, 3.0) == []
 
 
 async def test_what_arrives_on_stdin_is_nothing_to_it(start):
