@@ -6,7 +6,6 @@ The hosts of this module go by `a`, `b` and `c`; a test that ends one leaves it 
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -48,11 +47,14 @@ def test_what_one_host_is_given_the_other_sees_and_does(start: Start) -> None:
 def test_both_hosts_work_on_what_one_of_them_was_given(start: Start) -> None:
     a, _ = start("a"), start("b")
 
-    for job_id in [a.enqueue(SLOW.format(n=n, mark="spread")) for n in range(24)]:
-        a.ended(job_id)
+    def spread() -> bool:
+        for job_id in [a.enqueue(SLOW.format(n=n, mark="spread")) for n in range(24)]:
+            a.ended(job_id)
+        # An attestation is signed by the node that kept it.
+        return len({one["signer_did"] for one in a.attestations(contexts="spread")}) == 2
 
-    # An attestation is signed by the node that kept it.
-    assert len({one["signer_did"] for one in a.attestations(contexts="spread")}) == 2
+    # Which host is the quicker is chance; that one of them does it all again and again is none.
+    a.until(spread)
 
 
 def test_a_job_goes_to_a_host_that_has_its_plugin(start: Start) -> None:
@@ -86,7 +88,7 @@ def test_a_job_that_runs_on_another_host_is_stopped_there(start: Start) -> None:
         time.sleep(1)
         return beats() == before
 
-    a.until(stopped, 10)
+    a.until(stopped)
 
 
 @pytest.mark.alone
@@ -132,18 +134,15 @@ def test_a_host_that_is_told_to_stop_gives_its_jobs_back(start: Start) -> None:
 def test_a_schedule_fires_once_a_tick_whoever_looks(start: Start) -> None:
     a, b = start("a"), start("b")
     body = {"handler_name": "python/python.script", "interval_seconds": 1, "payload": {"content": "_result = 1"}}
+    began = time.monotonic()
     schedule = a.http.post("/api/pulse/schedules", json=body).json()
 
-    a.until(lambda: len(b.jobs(source=schedule["id"])) >= 4)
-    b.http.delete(f"/api/pulse/schedules/{schedule['id']}")
+    a.until(lambda: len(b.jobs(source=schedule["id"])) >= 5)
+    b.http.delete(f"/api/pulse/schedules/{schedule['id']}").raise_for_status()
+    ticks = 1 + int(time.monotonic() - began)
 
-    fired = sorted(job["created_at"] for job in b.jobs(source=schedule["id"]))
-    ticks = {round(moment(text) - moment(fired[0])) for text in fired}
-    assert len(ticks) == len(fired)
-
-
-def moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    # A busy machine may skip a tick; two hosts that each fired would be twice as many.
+    assert len(b.jobs(source=schedule["id"])) <= ticks
 
 
 def test_a_watcher_fires_once_for_each_attestation_of_whichever_host(start: Start) -> None:
@@ -164,7 +163,7 @@ def test_a_watcher_fires_once_for_each_attestation_of_whichever_host(start: Star
     for n in range(20):
         draft = {"subjects": [f"n:{n}"], "predicates": ["counted"], "contexts": ["once"]}
         assert (a if n % 2 else b).http.post("/api/attestations", json=draft).status_code == 201
-    a.until(lambda: len(a.attestations(predicates="fired", contexts="once")) >= 20)
+    a.until(lambda: b.http.get("/api/watchers/once").json()["fire_count"] >= 20)
     time.sleep(1)  # for one too many
 
     fired = sorted(one["subjects"][0] for one in b.attestations(predicates="fired", contexts="once"))
