@@ -38,7 +38,9 @@ from qntx.host.watchers.storage import Fired, WatcherStore
 from qntx.model.attestation import Attestation, Draft, Filter
 from qntx.model.watcher import Action, Watcher
 
-WATCHER = Watcher("w", "w", Filter(subjects=("a",)), Action.PYTHON, "1", enabled=False, from_position=2)
+WATCHER = Watcher(
+    "w", "w", Filter(subjects=("a",)), Action.PYTHON, "1", enabled=False, from_position=2, principal="ada"
+)
 FOREIGN = Attestation("AS-X", ("é\x00",), ("p",), ("c",), ("me",), 5, 6, "it", {"n": [1.5, None]}, b"\x01", "did:z")
 GLYPHS = [Glyph("g", "ix", content="csv a.csv"), Glyph("h", "py", fed_by="g")]
 JOBS = ("queued", "running", "paused", "completed")

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -503,6 +504,19 @@ def keep_as_before_principals(rows: Rows) -> None:
     job = ("JB-OLD", "python/echo", b"7", "a", "queued", *numbers, grants)
     rows.execute(f"INSERT INTO {rows.schema}job ({columns}) VALUES ({', '.join('?' * len(job))})", job)
     columns = tables.SCHEDULE_COLUMNS.removesuffix(", principal")
+async def test_a_schedule_that_a_plugin_declares_again_is_the_same_and_bears_what_it_bears_now(
+    pulse: Pulse,
+) -> None:
+    declared = ScheduleDraft("python/echo", 3600, payload_json=b"null", principal="handler:echo")
+    await pulse.schedules.declare("python", [replace(declared, payload_json=b"{}", principal="")])
+    (before,) = await pulse.schedules.list()
+
+    await pulse.schedules.declare("python", [declared])
+
+    (after,) = await pulse.schedules.list()
+    assert (after.id, after.payload_json, after.principal) == (before.id, b"null", "handler:echo")
+
+
     schedule = ("AS-OLD", "python/echo", 3600.0, "", b"8", "", "", "{}", "", "active", 1, 1, 1, 0, "")
     rows.execute(f"INSERT INTO {rows.schema}schedule ({columns}) VALUES ({', '.join('?' * len(schedule))})", schedule)
 

@@ -274,6 +274,58 @@ def test_who_asked_for_a_job_is_in_its_record_and_in_those_of_all_that_it_sets_g
         assert other.delete(f"/api/pulse/schedules/{schedule_id}").status_code == 204
 
 
+LISTENING = """
+@watch("asked", context="login")
+def hear(upstream):
+    attest(upstream.subjects, "heard")
+@schedule(every=3600)
+def tick():
+    pass
+"""
+
+
+def test_what_a_watcher_fires_runs_in_the_name_of_who_made_it_and_what_a_handler_declares_in_the_handlers(
+    guarded: Guarded,
+) -> None:
+    def attest(subject: str, predicate: str, context: str, **attributes: str) -> None:
+        body = {"subjects": [subject], "predicates": [predicate], "contexts": [context], "attributes": attributes}
+        assert guarded.running.http.post("/api/attestations", json=body).status_code == 201
+
+    with guarded.client(guarded.tokens["run"]) as client:
+
+        def watchers() -> Any:
+            return {each["id"]: each["principal"] for each in client.get("/api/watchers").json()}
+
+        def in_whose_name(asked: str, named: str) -> Any:
+            listed = client.get("/api/v1/capsules/", params={"limit": 100}).json()["capsules"]
+            of_it = [each for each in listed if each["context"]["environment"].get(asked) == named]
+            return [each["trigger"]["user_id"] for each in of_it]
+
+        attest("listening", "handler", "python", code=LISTENING)
+        guarded.running.until(lambda: "python-listening-hear" in watchers())
+        wanted = {"predicates": ["asked"], "contexts": ["login"]}
+        body = {"id": "mine", "name": "mine", "action_type": "python", "action_data": "1", **wanted}
+        assert client.post("/api/watchers", json=body).status_code == 201
+        assert client.post("/api/watchers", json={**body, "id": "eve", "principal": "laptop-admin"}).status_code == 400
+        attest("a", "asked", "login")
+
+        made, declared = ("trigger_name", "mine"), ("call", "hear")
+        assert guarded.running.until(lambda: in_whose_name(*made)) == ["laptop-run"]
+        assert guarded.running.until(lambda: in_whose_name(*declared)) == ["handler:listening"]
+        assert {watchers()["mine"], watchers()["python-listening-hear"]} == {"laptop-run", "handler:listening"}
+
+        def schedules() -> Any:
+            listed = client.get("/api/pulse/schedules").json()["jobs"]
+            return [each["principal"] for each in listed if each["handler_name"] == "python/listening"]
+
+        assert guarded.running.until(schedules) == ["handler:listening"]
+
+    other = guarded.running.http
+    assert other.put("/api/watchers/mine", json={"enabled": False}).json()["principal"] == "laptop-run"
+    assert other.put("/api/watchers/mine", json={"action_data": "2"}).json()["principal"] == "laptop-admin"
+    assert other.delete("/api/watchers/mine").status_code == 204
+
+
 def test_who_asked_a_plugins_own_route_is_in_the_record_too(guarded: Guarded, tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("_result = 1")
     with guarded.client(guarded.tokens["run"]) as client:

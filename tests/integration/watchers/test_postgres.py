@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from qntx.db.postgres_database import Database
+from qntx.db.postgres_migrations import migrate
 from qntx.host.watchers.dispatch import Firing
-from qntx.host.watchers.postgres import PostgresWatcherStore, Stale
+from qntx.host.watchers.postgres import NAME, SCHEMA, PostgresWatcherStore, Stale
 from qntx.host.watchers.storage import HISTORY, Fired
 from qntx.model.attestation import Filter
 from qntx.model.watcher import Action, Watcher
@@ -41,11 +42,29 @@ async def waiting(kept: PostgresWatcherStore) -> int:
 
 async def test_what_one_host_saves_another_reads(hosts: list[PostgresWatcherStore]) -> None:
     first, second = hosts
-    await second.save([replace(WATCHER, id="v", glyph="py:bio"), replace(WATCHER, name="other", from_position=99)])
+    new, changed = replace(WATCHER, id="v", glyph="py:bio"), replace(WATCHER, name="other", principal="ada")
+    await second.save([new, replace(changed, from_position=99)])
 
-    assert await first.watchers() == [replace(WATCHER, name="other"), replace(WATCHER, id="v", glyph="py:bio")]
+    assert await first.watchers() == [changed, new]
     await second.delete(["w"])
     assert [watcher.id for watcher in await first.watchers()] == ["v"]
+
+
+async def test_a_watcher_that_an_older_version_kept_is_nobodys(postgres_url: str) -> None:
+    async with Database(postgres_url) as database:
+        await database.read(lambda connection: migrate(connection, NAME, SCHEMA[:1]))
+        await database.write(
+            lambda connection: connection.execute(
+                "INSERT INTO qntx.watcher (id, name, wanted, action, action_data, glyph, max_fires_per_second, "
+                "enabled, plugin, from_position, created_at_ms, updated_at_ms) "
+                """VALUES ('w', 'w', '{"subjects": ["a"], "predicates": [], "contexts": [], "actors": []}', """
+                "'python', '1', 'py', 3, true, '', 3, 9, 0)"
+            )
+        )
+        async with PostgresWatcherStore(database) as kept:
+            (watcher,) = await kept.watchers()
+
+    assert replace(watcher, wanted=WATCHER.wanted) == WATCHER
 
 
 async def test_each_firing_is_enqueued_once_however_many_hosts_find_it(hosts: list[PostgresWatcherStore]) -> None:

@@ -51,6 +51,8 @@ class Watcher:
     from_position: int = 0
     created_at_ms: int = 0
     updated_at_ms: int = 0
+    principal: str = ""
+    """Who made it, or changed what it does: what it fires runs in their name."""
 
     @property
     def fires(self) -> bool:

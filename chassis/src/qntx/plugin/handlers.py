@@ -26,6 +26,7 @@ from qntx.model.execution import Execution, Limits, Result
 from qntx.plugin.handler_history import Record, run_of
 from qntx.plugin.handler_table import FAULTED, HANDLER, Announcement, Handler, Reading, announcement
 from qntx.script.triggers import arguments, chosen
+from qntx.wire.caller import of_handler
 
 CHANGED = "handlers:changed"
 INITIALIZE_SECONDS = 6.0
@@ -167,22 +168,24 @@ class Handlers:
             if self._periods.get(name) == after.get(name):
                 continue
             try:
-                await self._set_period(f"{self._plugin}/{name}", after.get(name))
+                await self._set_period(name, after.get(name))
                 self._periods[name] = after.get(name)
             except ChassisError as refusal:
                 _log.warning("the schedule of %s could not be changed: %s", name, refusal)
 
-    async def _set_period(self, registered: str, seconds: int | None) -> None:
+    async def _set_period(self, name: str, seconds: int | None) -> None:
         # An active schedule of that handler is found by asking for one: the host then answers the id it has.
         schedules = self._host().schedules
         # A host that knows whose schedule it is takes it away with the declaration.
         metadata = {"plugin": self._plugin, "declared": "true"}
-        schedule_id = await schedules.create(registered, seconds or PLACEHOLDER_SECONDS, None, metadata)
+        registered, principal = f"{self._plugin}/{name}", of_handler(self._plugin, name)
+        interval_seconds = seconds or PLACEHOLDER_SECONDS
+        schedule_id = await schedules.create(registered, interval_seconds, None, metadata, principal=principal)
         if seconds is None:
             await schedules.delete(schedule_id)
         elif await schedules.interval_seconds(schedule_id) != seconds:
             await schedules.delete(schedule_id)
-            await schedules.create(registered, seconds, None, metadata)
+            await schedules.create(registered, seconds, None, metadata, principal=principal)
 
     async def _attest(self, subject: str, predicate: str, attributes: Mapping[str, Any]) -> bool:
         draft = {

@@ -31,6 +31,11 @@ def by(principal: str) -> tuple[tuple[str, bytes], ...]:
     return ((PRINCIPAL, principal.encode("utf-8", "replace")),) if principal else ()
 
 
+def of_handler(plugin: str, handler_name: str) -> str:
+    """Who asks for what a handler's file declares: that handler, by its bare name. No token can be named so."""
+    return f"handler:{handler_name.removeprefix(f'{plugin}.')}"
+
+
 def principal_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
     """Whom a call is made for. Only who has the host's token, or is the host, is to be believed."""
     said = dict(metadata or ()).get(PRINCIPAL, b"")

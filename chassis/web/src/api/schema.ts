@@ -1167,6 +1167,11 @@ export interface components {
              * @description The plugin that declared it; empty where a person made it.
              */
             plugin: string;
+            /**
+             * Principal
+             * @description In whose name it fires: the name of the token of who made it, or changed it last; `handler:NAME` where a handler declares it; empty where no token was demanded.
+             */
+            principal: string;
             /** Fire Count */
             fire_count: number;
             /** Error Count */

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from qntx.errors import InvalidRequest
+from qntx.host.api.access import caller_of
 from qntx.host.api.errors import RESPONSES, Body
 from qntx.host.api.times import time_ms
 from qntx.host.store.base import AttestationStore
@@ -73,6 +74,10 @@ class WatcherAnswer(BaseModel):
     max_fires_per_second: float
     enabled: bool
     plugin: str = Field(description="The plugin that declared it; empty where a person made it.")
+    principal: str = Field(
+        description="In whose name it fires: the name of the token of who made it, or changed it last; `handler:NAME` "
+        "where a handler declares it; empty where no token was demanded."
+    )
     fire_count: int
     error_count: int
     last_error: str
@@ -113,12 +118,12 @@ def router(engine: Engine, store: AttestationStore) -> APIRouter:
         ]
 
     @routes.post("", status_code=201, responses=RESPONSES)
-    async def create(body: CreateBody) -> WatcherAnswer:
+    async def create(body: CreateBody, request: Request) -> WatcherAnswer:
         """Make one. It fires for what arrives from now on."""
         if not body.action_type:
             raise InvalidRequest("action_type", "is required")
         empty = Watcher(body.id, "", Filter(), Action.PYTHON, "", max_fires_per_second=FIRES_PER_SECOND_DEFAULT)
-        return await answer(await engine.create(_changed(empty, body)))
+        return await answer(await engine.create(_changed(empty, body, caller_of(request).name)))
 
     @routes.get("/queue/stats", responses=RESPONSES)
     async def stats() -> QueueStats:
@@ -133,9 +138,9 @@ def router(engine: Engine, store: AttestationStore) -> APIRouter:
         return await answer(engine.get(watcher_id), fires)
 
     @routes.put("/{watcher_id:path}", responses=RESPONSES)
-    async def change(watcher_id: str, body: ChangeBody) -> WatcherAnswer:
-        """Change what is given. What waits for it stays."""
-        return await answer(await engine.change(_changed(engine.get(watcher_id), body)))
+    async def change(watcher_id: str, body: ChangeBody, request: Request) -> WatcherAnswer:
+        """Change what is given. What waits for it stays. Who changes more than `enabled` is who it fires for."""
+        return await answer(await engine.change(_changed(engine.get(watcher_id), body, caller_of(request).name)))
 
     @routes.delete("/{watcher_id:path}", status_code=204, responses=RESPONSES)
     async def delete(watcher_id: str) -> Response:
@@ -146,7 +151,7 @@ def router(engine: Engine, store: AttestationStore) -> APIRouter:
     return routes
 
 
-def _changed(watcher: Watcher, body: ChangeBody) -> Watcher:
+def _changed(watcher: Watcher, body: ChangeBody, by: str) -> Watcher:
     """With what the body says; what it leaves out as it was."""
     bounds = {"since_ms": ("time_start", body.time_start), "until_ms": ("time_end", body.time_end)}
     wanted: dict[str, Any] = {
@@ -161,10 +166,13 @@ def _changed(watcher: Watcher, body: ChangeBody) -> Watcher:
         "action_data": body.action_data,
         "glyph": body.glyph,
         "max_fires_per_second": body.max_fires_per_second,
-        "enabled": body.enabled,
     }
     said = {name: value for name, value in said.items() if value is not None}
-    return replace(watcher, wanted=replace(watcher.wanted, **wanted), **said)
+    changed = replace(watcher, wanted=replace(watcher.wanted, **wanted), **said)
+    if changed != watcher:
+        # It is no longer what the one before asked for.
+        changed = replace(changed, principal=by)
+    return changed if body.enabled is None else replace(changed, enabled=body.enabled)
 
 
 def _action(name: str) -> Action:
@@ -194,6 +202,7 @@ def _answer(watcher: Watcher, tally: Tally, waits_for: str, fires: list[Fire] | 
         max_fires_per_second=watcher.max_fires_per_second,
         enabled=watcher.enabled,
         plugin=watcher.plugin,
+        principal=watcher.principal,
         fire_count=tally.fire_count,
         error_count=tally.error_count,
         last_error=tally.last_error,

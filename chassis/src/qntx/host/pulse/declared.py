@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from qntx.model.schedule import ScheduleDraft, ScheduleState
 from qntx.protocol import domain_pb2
+from qntx.wire.caller import of_handler
 
 
 def declared(plugin: str, schedules: Iterable[domain_pb2.ScheduleInfo]) -> list[ScheduleDraft]:
@@ -19,6 +20,7 @@ def declared(plugin: str, schedules: Iterable[domain_pb2.ScheduleInfo]) -> list[
             ats_code=one.ats_code,
             metadata_json=json.dumps({"plugin": plugin, "description": one.description}),
             declared_by=plugin,
+            principal=of_handler(plugin, one.handler_name),
             state=ScheduleState.ACTIVE if one.enabled_by_default else ScheduleState.PAUSED,
         )
         for one in schedules

@@ -81,8 +81,13 @@ class ScheduleDesk:
             known = kept.pop(draft.handler_name, None)
             if known is None:
                 await self._declare(replace(draft, declared_by=plugin))
-            elif known.interval_seconds != draft.interval_seconds:
+                continue
+            if known.interval_seconds != draft.interval_seconds:
                 await self.set_period(known.id, draft.interval_seconds)
+            # Older versions kept neither.
+            said: dict[str, object] = {"payload_json": draft.payload_json, "principal": draft.principal}
+            if said != {name: getattr(known, name) for name in said}:
+                await self._change(known, said)
         for schedule in kept.values():
             await self.set_state(schedule.id, ScheduleState.DELETED)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from qntx.model.attestation import Filter
 from qntx.model.watcher import Action, Watcher
 from qntx.protocol import domain_pb2
+from qntx.wire.caller import of_handler
 
 
 def declared(plugin: str, registrations: Iterable[domain_pb2.WatcherRegistration]) -> list[Watcher]:
@@ -21,6 +22,7 @@ def declared(plugin: str, registrations: Iterable[domain_pb2.WatcherRegistration
             action_data=json.dumps({"plugin_name": plugin, "handler_name": one.handler_name}),
             max_fires_per_second=one.max_fires_per_second,
             plugin=plugin,
+            principal=of_handler(plugin, one.handler_name),
         )
         for one in registrations
     ]

@@ -89,11 +89,10 @@ class HostDispatcher:
     async def _run_handler(self, watcher: Watcher, firing: Firing, claim: Attestation) -> Ran:
         fields = action_fields(watcher, "plugin_name", "handler_name")
         client = self._registry.get(fields["plugin_name"]).reached()
-        answer = await client.execute_job(
-            domain_pb2.ExecuteJobRequest(
-                job_id=firing.id, handler_name=fields["handler_name"], payload=msgspec.json.encode(record_of(claim))
-            )
+        request = domain_pb2.ExecuteJobRequest(
+            job_id=firing.id, handler_name=fields["handler_name"], payload=msgspec.json.encode(record_of(claim))
         )
+        answer = await client.execute_job(request, watcher.principal)
         output = "\n".join(entry.message for entry in answer.log_entries)
         return Ran(answer.success, answer.error or ("" if answer.success else "the plugin did not say why"), output)
 
@@ -105,6 +104,7 @@ class HostDispatcher:
                 glyph_id=_glyph_id(watcher),
                 upstream=record_of(claim),
                 trigger=Trigger("watcher", watcher.id),
+                principal=watcher.principal,
                 # Not the firing's: the same execution id again would be the run that failed.
                 execution_id=uuid.uuid4().hex,
             )

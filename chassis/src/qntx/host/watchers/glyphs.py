@@ -59,6 +59,7 @@ class Glyphs:
             upstream=upstream_of(claim),
             timeout_seconds=target.timeout_seconds,
             trigger=Trigger("watcher", watcher.id),
+            principal=watcher.principal,
         )
         self._tell(watcher, claim, script, "started")
         try:

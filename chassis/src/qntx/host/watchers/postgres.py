@@ -84,18 +84,19 @@ SCHEMA = (
         """,
         "INSERT INTO qntx.watching VALUES (1, NULL, 0)",
     ),
+    ("ALTER TABLE qntx.watcher ADD COLUMN principal text NOT NULL DEFAULT ''",),
 )
 
 COLUMNS = (
     "id, name, wanted, action, action_data, glyph, max_fires_per_second, enabled, plugin, from_position, "
-    "created_at_ms, updated_at_ms"
+    "created_at_ms, updated_at_ms, principal"
 )
 _SAVE = f"""
-    INSERT INTO qntx.watcher ({COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)
+    INSERT INTO qntx.watcher ({COLUMNS}) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)
     ON CONFLICT (id) DO UPDATE SET
         name = excluded.name, wanted = excluded.wanted, action = excluded.action, action_data = excluded.action_data,
         glyph = excluded.glyph, max_fires_per_second = excluded.max_fires_per_second, enabled = excluded.enabled,
-        plugin = excluded.plugin, updated_at_ms = excluded.updated_at_ms
+        plugin = excluded.plugin, updated_at_ms = excluded.updated_at_ms, principal = excluded.principal
 """
 _ENQUEUE = """
     INSERT INTO qntx.firing (watcher_id, position, attestation_id, depth)
@@ -273,6 +274,7 @@ def _row(watcher: Watcher) -> tuple[Any, ...]:
         watcher.from_position,
         watcher.created_at_ms,
         watcher.updated_at_ms,
+        watcher.principal,
     )
 
 

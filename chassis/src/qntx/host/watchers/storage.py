@@ -73,18 +73,19 @@ SCHEMA = (
         "CREATE INDEX fired_by ON fired (watcher_id, number)",
         "CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT",
     ),
+    ("ALTER TABLE watcher ADD COLUMN principal TEXT NOT NULL DEFAULT ''",),
 )
 
 _COLUMNS = (
     "id, name, wanted, action, action_data, glyph, max_fires_per_second, enabled, plugin, from_position, "
-    "created_at_ms, updated_at_ms"
+    "created_at_ms, updated_at_ms, principal"
 )
 _SAVE = f"""
-    INSERT INTO watcher ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+    INSERT INTO watcher ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
     ON CONFLICT (id) DO UPDATE SET
         name = excluded.name, wanted = excluded.wanted, action = excluded.action, action_data = excluded.action_data,
         glyph = excluded.glyph, max_fires_per_second = excluded.max_fires_per_second, enabled = excluded.enabled,
-        plugin = excluded.plugin, updated_at_ms = excluded.updated_at_ms
+        plugin = excluded.plugin, updated_at_ms = excluded.updated_at_ms, principal = excluded.principal
 """
 _ENQUEUE = """
     INSERT OR IGNORE INTO firing (watcher_id, position, attestation_id, depth)
@@ -259,25 +260,18 @@ def _row(watcher: Watcher) -> tuple[Any, ...]:
         watcher.from_position,
         watcher.created_at_ms,
         watcher.updated_at_ms,
+        watcher.principal,
     )
 
 
 def _watcher(row: Sequence[Any]) -> Watcher:
-    id_, name, wanted, action, action_data, glyph, rate, enabled, plugin, position, created_at_ms, updated_at_ms = row
-    return Watcher(
-        id=id_,
-        name=name,
-        wanted=_filter(wanted),
-        action=Action(action),
-        action_data=action_data,
-        glyph=glyph,
-        max_fires_per_second=rate,
-        enabled=bool(enabled),
-        plugin=plugin,
-        from_position=position,
-        created_at_ms=created_at_ms,
-        updated_at_ms=updated_at_ms,
-    )
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    made = {
+        "wanted": _filter(values["wanted"]),
+        "action": Action(values["action"]),
+        "enabled": bool(values["enabled"]),
+    }
+    return Watcher(**values | made)
 
 
 def _filter(wanted: str) -> Filter:
