@@ -64,7 +64,9 @@ def test_a_request_names_its_own_deadline_and_nothing_else_of_the_limits():
 
 
 def test_an_expression_is_evaluated_and_code_executed():
-    assert requests.evaluate(Fields({"expr": "1"}), "PX", Limits()).mode is Mode.EVALUATE
+    for name in ("expr", "content", "code"):
+        asked = requests.evaluate(Fields({name: "1 + 1"}), "PX", Limits())
+        assert (asked.mode, asked.code) == (Mode.EVALUATE, "1 + 1")
     assert requests.execute(Fields({"code": "1"}), "PX", Limits()).mode is Mode.EXECUTE
 
 

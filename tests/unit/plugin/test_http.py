@@ -78,6 +78,7 @@ async def test_a_refused_field_is_named_beside_the_sentence():
         ("json", True),
         ("json.decoder", True),
         ("sys", True),
+        ("os.path", True),
         ("os.path.x", False),
         ("no_such_module_here", False),
         ("json.nope", False),

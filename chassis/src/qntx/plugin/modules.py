@@ -17,8 +17,8 @@ def available(module: str, path: Sequence[str]) -> bool:
     first, *rest = module.split(".")
     if not all(part.isidentifier() for part in (first, *rest)):
         return False
-    if not rest and first in sys.builtin_module_names:
-        return True
+    if module in sys.builtin_module_names or (first in sys.stdlib_module_names and module in sys.modules):
+        return True  # `os.path` is in no file of that name
     PathFinder.invalidate_caches()
     found = PathFinder.find_spec(first, list(path))
     name = first

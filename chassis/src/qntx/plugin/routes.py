@@ -48,7 +48,7 @@ class Routes:
     def table(self) -> list[Route]:
         return [
             Route("POST", "/execute", "Run code: content (or code), timeout_secs, capture_variables", self._execute),
-            Route("POST", "/evaluate", "The value of one expression: expr, timeout_secs", self._evaluate),
+            Route("POST", "/evaluate", "The value of one expression: expr (or content), timeout_secs", self._evaluate),
             Route("POST", "/execute-file", "Run a Python file of this machine: path, timeout_secs", self._execute_file),
             Route("GET", "/uv/check", "Whether a module can be imported: module", self._check),
             Route("POST", "/uv/check", "The same, with the module in the body", self._check),
