@@ -121,22 +121,29 @@ async def test_a_failing_job_is_tried_again_and_then_says_why(pulse: Pulse) -> N
 async def test_the_oldest_goes_first_within_a_priority_and_a_higher_priority_before_it(
     pulse: Pulse, handlers: Handlers
 ) -> None:
-    gate = asyncio.Event()
+    gates = {"block": asyncio.Event(), "fill": asyncio.Event()}
 
     async def wait(job: Job, report: Report) -> JobOutcome:
-        await gate.wait()
+        await gates[job.handler_name.removeprefix("python/")].wait()
         return JobOutcome(True)
 
-    handlers.bodies["wait"] = wait
-    blocking = [await pulse.jobs.enqueue(JobDraft("python/wait")) for _ in range(2)]
-    for job in blocking:
-        await until(pulse, job.id, JobState.RUNNING)
-    filling = [await pulse.jobs.enqueue(JobDraft("python/echo")) for _ in range(6)]
-    await asyncio.sleep(0.5)  # the queue's window is full now; what comes after is ordered by the queue
-    low = [await pulse.jobs.enqueue(JobDraft("python/echo")) for _ in range(3)]
+    async def window_is_full() -> bool:
+        return len(pulse._runner._slots._waiting) == 6
+
+    handlers.bodies |= {"block": wait, "fill": wait}
+    first = [await pulse.jobs.enqueue(JobDraft(f"python/{name}")) for name in ("block",) * 2 + ("fill",) * 6]
+    await comes_true(window_is_full)  # what comes after is ordered by the queue
+    low = []
+    for _ in range(3):
+        low.append(await pulse.jobs.enqueue(JobDraft("python/echo")))
+        await asyncio.sleep(0.01)
     high = await pulse.jobs.enqueue(JobDraft("python/echo", priority=5))
-    gate.set()
-    for job in (*blocking, *filling, *low, high):
+    gates["block"].set()
+    for job in first[:2]:
+        await until(pulse, job.id)
+    await comes_true(window_is_full)  # two more were handed over, and wait behind those that fill it
+    gates["fill"].set()
+    for job in (*first, *low, high):
         await until(pulse, job.id)
 
     order = [job_id for job_id in handlers.runs if job_id in {job.id for job in (*low, high)}]
@@ -183,15 +190,15 @@ async def test_a_running_job_that_is_cancelled_is_really_stopped(pulse: Pulse, h
 
     await pulse.jobs.cancel(job.id)
 
-    await asyncio.wait_for(stopped.wait(), 5)
+    await asyncio.wait_for(stopped.wait(), 30)
     assert (await pulse.jobs.get(job.id)).state is JobState.CANCELLED
 
 
 async def test_a_paused_job_waits_and_runs_when_it_is_resumed(pulse: Pulse, handlers: Handlers) -> None:
-    job = await pulse.jobs.enqueue(JobDraft("python/echo", delay_seconds=0.3))
+    job = await pulse.jobs.enqueue(JobDraft("python/echo", delay_seconds=1.5))
 
     await pulse.jobs.pause(job.id)
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2.0)
 
     assert handlers.runs == []
     await pulse.jobs.resume(job.id)
@@ -295,7 +302,11 @@ async def test_an_interval_fires_at_once_and_then_on_its_beat(pulse: Pulse, hand
 
     await comes_true(twice)
     await pulse.schedules.set_state(schedule.id, ScheduleState.PAUSED)
-    await asyncio.sleep(0.3)
+
+    async def all_ended() -> bool:
+        return all(job.state in ENDED for job in await pulse.jobs.find(JobFilter()))
+
+    await comes_true(all_ended)
     fired = len(handlers.runs)
     await asyncio.sleep(1.5)
 
@@ -372,20 +383,24 @@ async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) ->
 
 
 async def test_progress_is_published_while_a_job_runs(tmp_path: Path, handlers: Handlers) -> None:
+    told: list[Job] = []
+
+    def running() -> set[float]:
+        return {each.progress_current for each in told if each.state is JobState.RUNNING}
+
     async def step(job: Job, report: Report) -> JobOutcome:
         for n in range(4):
             report.progress(n, 4, "")
-            await asyncio.sleep(0.3)
+            while n not in running():
+                await asyncio.sleep(0.02)
         return JobOutcome(True)
 
     handlers.bodies["step"] = step
-    told: list[Job] = []
     async with Pulse(partial(SQLiteBackend, tmp_path), handlers, told.append) as pulse:
         job = await pulse.jobs.enqueue(JobDraft("python/step"))
         await until(pulse, job.id)
 
-    running = {each.progress_current for each in told if each.state is JobState.RUNNING}
-    assert len(running) >= 3
+    assert running() == {0, 1, 2, 3}
     assert (told[0].state, told[-1].state) == (JobState.QUEUED, JobState.COMPLETED)
 
 
@@ -496,14 +511,6 @@ async def test_the_jobs_of_a_schedule_are_asked_for_by_who_made_it(pulse: Pulse)
     assert (changed.principal, job.principal) == ("ada", "ada")
 
 
-def keep_as_before_principals(rows: Rows) -> None:
-    """A job and a schedule, as the version before kept them; both are due."""
-    columns = tables.JOB_COLUMNS.removesuffix(", principal")
-    numbers = (0, 60.0, 0, 1.0, "", 1, 1, 0, 0, 0, 1, 0.0, None, "", b"null", "", "", 0.0, 0.0, "")
-    grants = '{"network": false, "subprocess": false, "readable_paths": []}'
-    job = ("JB-OLD", "python/echo", b"7", "a", "queued", *numbers, grants)
-    rows.execute(f"INSERT INTO {rows.schema}job ({columns}) VALUES ({', '.join('?' * len(job))})", job)
-    columns = tables.SCHEDULE_COLUMNS.removesuffix(", principal")
 async def test_a_schedule_that_a_plugin_declares_again_is_the_same_and_bears_what_it_bears_now(
     pulse: Pulse,
 ) -> None:
@@ -517,6 +524,14 @@ async def test_a_schedule_that_a_plugin_declares_again_is_the_same_and_bears_wha
     assert (after.id, after.payload_json, after.principal) == (before.id, b"null", "handler:echo")
 
 
+def keep_as_before_principals(rows: Rows) -> None:
+    """A job and a schedule, as the version before kept them; both are due."""
+    columns = tables.JOB_COLUMNS.removesuffix(", principal")
+    numbers = (0, 60.0, 0, 1.0, "", 1, 1, 0, 0, 0, 1, 0.0, None, "", b"null", "", "", 0.0, 0.0, "")
+    grants = '{"network": false, "subprocess": false, "readable_paths": []}'
+    job = ("JB-OLD", "python/echo", b"7", "a", "queued", *numbers, grants)
+    rows.execute(f"INSERT INTO {rows.schema}job ({columns}) VALUES ({', '.join('?' * len(job))})", job)
+    columns = tables.SCHEDULE_COLUMNS.removesuffix(", principal")
     schedule = ("AS-OLD", "python/echo", 3600.0, "", b"8", "", "", "{}", "", "active", 1, 1, 1, 0, "")
     rows.execute(f"INSERT INTO {rows.schema}schedule ({columns}) VALUES ({', '.join('?' * len(schedule))})", schedule)
 
