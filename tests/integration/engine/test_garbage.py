@@ -24,6 +24,7 @@ SAID = st.lists(
 ).map(b"".join)
 
 LIMITS = Limits(timeout_seconds=0.5)
+PATIENT = Limits(timeout_seconds=30)
 
 
 class Home:
@@ -38,18 +39,18 @@ class Home:
 
 def test_garbage_from_a_worker_ends_its_run_and_nothing_else():
     with asyncio.Runner() as runner:
-        pool = Pool(Settings(name="garbage", limits=LIMITS, running_max=1))
+        pool = Pool(Settings(name="garbage", running_max=1))
         runner.run(pool.__aenter__())
 
-        def run(code):
-            return runner.run(pool.run(Execution(code=code, id="x", limits=LIMITS), Home()))
+        def run(code, limits):
+            return runner.run(pool.run(Execution(code=code, id="x", limits=limits), Home()))
 
         @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
         @given(SAID)
         def check(said):
-            run(f"import os\nos.write(3, {said!r})\n_result = 1")
+            run(f"import os\nos.write(3, {said!r})\n_result = 1", LIMITS)
 
-            following = run("_result = 2")
+            following = run("_result = 2", PATIENT)
 
             assert (following.outcome, following.result_json) == (Outcome.FINISHED, b"2")
 
