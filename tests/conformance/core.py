@@ -296,7 +296,7 @@ class Started:
         except TimeoutError:
             self.port = asked
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}", options=MESSAGE_OPTIONS)
-        self.metadata = await self._wait_for_metadata()
+        self.metadata = await self._wait_for_metadata(max(METADATA_SECONDS, patience_seconds))
         return self
 
     def stub(self, service: Any) -> Stub:
@@ -324,9 +324,9 @@ class Started:
                 await self.process.wait()
         await asyncio.gather(*self._tasks)
 
-    async def _wait_for_metadata(self) -> domain.MetadataResponse:
+    async def _wait_for_metadata(self, patience_seconds: float) -> domain.MetadataResponse:
         stub = self.stub(domain.DESCRIPTOR.services_by_name["DomainPluginService"])
-        deadline = time.perf_counter() + METADATA_SECONDS
+        deadline = time.perf_counter() + patience_seconds
         while True:
             try:
                 answer: domain.MetadataResponse = await stub.Metadata(domain.Empty(), timeout=1)
@@ -335,7 +335,7 @@ class Started:
                 if time.perf_counter() > deadline:
                     said = "\n".join([*self.stdout, *self.stderr])
                     raise AssertionError(
-                        f"no Metadata within {METADATA_SECONDS:g} s: {fault.details()}\n{said}"
+                        f"no Metadata within {patience_seconds:g} s: {fault.details()}\n{said}"
                     ) from None
                 await asyncio.sleep(0.1)
 

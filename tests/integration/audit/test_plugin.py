@@ -118,19 +118,19 @@ async def test_a_record_says_what_ran_where_and_what_came_of_it(start: Start, tr
 
 
 FAILURES = {
-    "a traceback": ("1 / 0", "raised", "ZeroDivisionError: division by zero"),
-    "a segfault": ("import ctypes; ctypes.string_at(0)", "killed", "The worker"),
-    "os._exit": ("import os; os._exit(3)", "killed", "The worker"),
-    "a deadline": ("import time; time.sleep(60)", "timed_out", "TimeoutError: the deadline"),
-    "no memory": ("b = bytearray(10 ** 12)", "out_of_memory", ""),
+    "a traceback": ("1 / 0", 30.0, "raised", "ZeroDivisionError: division by zero"),
+    "a segfault": ("import ctypes; ctypes.string_at(0)", 30.0, "killed", "The worker"),
+    "os._exit": ("import os; os._exit(3)", 30.0, "killed", "The worker"),
+    "a deadline": ("import time; time.sleep(60)", 1.5, "timed_out", "TimeoutError: the deadline"),
+    "no memory": ("b = bytearray(10 ** 12)", 30.0, "out_of_memory", ""),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_run_that_fails_has_one_failure_record_that_says_how(start: Start, trail: Trail, failure: str) -> None:
-    code, ended, reason = FAILURES[failure]
+    code, timeout_seconds, ended, reason = FAILURES[failure]
 
-    await run(await start(), code, limits=runtime_pb2.Limits(timeout_seconds=1.5))
+    await run(await start(), code, limits=runtime_pb2.Limits(timeout_seconds=timeout_seconds))
 
     [record] = await asyncio.to_thread(trail.of, 1)
     assert record["outcome"]["status"] == "failure"
