@@ -15,7 +15,7 @@ SHOWN = [
     "y = 1.00211682 x - 0.26232307",
     "404  no plugin provides glyph 'py:chem'",
     "py:bio has Bio",
-    "timed_out after 1.",
+    "timed_out after ",
     "and the next run is 42",
     "HBB sequence:translated",
     "norris regression:fitted",

@@ -101,7 +101,7 @@ def test_what_is_huge_is_cut_soon_and_says_so(value: Any) -> None:
 
     assert len(kept) < 1_000_000
     assert "…" in kept or "too deep" in kept
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 @given(st.text())

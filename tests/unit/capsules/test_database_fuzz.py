@@ -43,7 +43,7 @@ VALUES = (
     | JSON.map(json.dumps)
 )
 PLACES = st.sampled_from([(table, column) for table, columns in TABLES.items() for column in columns])
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def make(path: Path) -> tuple[bytes, Path]:

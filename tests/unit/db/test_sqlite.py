@@ -128,9 +128,9 @@ async def test_one_that_fails_takes_nobody_with_it_and_leaves_nothing(path: Path
 async def test_a_transaction_in_doubt_is_refused_to_all_and_the_next_one_works(path: Path) -> None:
     connection = connect(path)
     writer = Writer(connection, "facts")
-    hold = threading.Event()
-    first = asyncio.create_task(writer.submit(lambda _: hold.wait(10)))
-    await asyncio.sleep(0.05)
+    begun, hold = threading.Event(), threading.Event()
+    first = asyncio.create_task(writer.submit(lambda _: begun.set() or hold.wait(30)))
+    await asyncio.to_thread(begun.wait)
 
     doubtful = [
         asyncio.create_task(writer.submit(insert(1))),
@@ -210,10 +210,16 @@ async def test_readers_see_what_was_committed_and_write_nothing(path: Path) -> N
 
 
 async def test_closing_does_not_wait_for_a_long_answer(path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    endless = "WITH RECURSIVE n(i) AS (SELECT begun() UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    begun = threading.Event()
+
+    def ask(connection: sqlite3.Connection) -> object:
+        connection.create_function("begun", 0, begun.set)
+        return connection.execute(endless).fetchone()
+
     readers = Readers(path, "facts")
-    asking = asyncio.create_task(readers.run(lambda connection: connection.execute(endless).fetchone()))
-    await asyncio.sleep(0.1)
+    asking = asyncio.create_task(readers.run(ask))
+    await asyncio.to_thread(begun.wait)
 
     await asyncio.wait_for(asyncio.to_thread(readers.close), 10)
 

@@ -21,7 +21,7 @@ VALUES = st.sampled_from(
 LINES = st.tuples(KEYS, VALUES).map(" = ".join) | TABLES.map(lambda name: f"[{name}]")
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.binary(max_size=100) | st.lists(LINES, max_size=6).map(lambda lines: "\n".join(lines).encode()))
 def test_any_configuration_is_read_or_refused(tmp_path, text):
     home = Home(tmp_path)
