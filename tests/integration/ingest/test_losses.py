@@ -26,7 +26,7 @@ CODE = """
 import time
 from qntx import attest
 attest(['job:{n}'], ['begun'], ['losses'])
-time.sleep(0.1)
+time.sleep(0.25)
 _result = {n}
 """
 

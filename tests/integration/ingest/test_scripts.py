@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from .conftest import IngestHost, Qntx, told
 
+_numbers = itertools.count()
 ROWS = """\
 import csv, os
 from qntx import attest
@@ -173,8 +175,8 @@ class TestShared:
     CODE = "def execute(payload):\n    return 'ran'\n"
 
     @pytest.fixture
-    def file(self, host: IngestHost, qntx: Qntx, folder: Path, request: pytest.FixtureRequest) -> Path:
-        name = f"shared-{abs(hash(request.node.name))}"
+    def file(self, host: IngestHost, qntx: Qntx, folder: Path) -> Path:
+        name = f"shared-{next(_numbers)}"
         host.publish(name, self.CODE, needs=["network"], description="to be shared")
         said = qntx("script", "export", name, "-o", str(folder / "it.json")).stdout
         assert "signed by did:key:z" in said
@@ -359,6 +361,7 @@ def execute(payload):
         return self.PROBE.replace("    told = {}\n", f"    {known}\n    told = {{}}\n")
 
 
+@pytest.mark.alone
 def test_a_running_script_is_really_stopped_within_a_second(host: IngestHost, folder: Path) -> None:
     (beat := folder / "beat").touch()
     host.publish(
