@@ -6,8 +6,8 @@ ARGS ?=
 BIN := .venv/bin
 # pytest's exit status where ARGS leave one of its two rounds nothing to run.
 NO_TESTS := 5
-# They wait more than they compute.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
+# They wait more than they compute; of many processors, a test run in a container may have but two.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count(), 8) + 1)')
 # $(call tried,OPTIONS): those tests; on a machine that others use, what failed once more, alone and with everything it needs made anew.
 tried = $(BIN)/pytest $(1) $(ARGS) || [ $$? -eq $(NO_TESTS) ] || $(BIN)/pytest $(1) $(ARGS) $(AGAIN)
 AGAIN := --numprocesses 0 --last-failed --last-failed-no-failures none

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(320)
 @pytest.mark.skipif(not possible(), reason=MISSING)
 @pytest.mark.skipif(programs() is None, reason=NO_POSTGRES)
 def test_what_a_cluster_acknowledged_it_keeps_whatever_happens_to_its_machines() -> None:
