@@ -76,7 +76,8 @@ total = sum(client.gather(client.map(square, range(10))))
 attest(["squares"], ["computed"], contexts=["lab"], attributes={"total": total})
 [total, the_same() is client]
 """
-    answer = host.execute(code, glyph="py:grid")
+    # The worker may still be on its way.
+    answer = host.execute(code, glyph="py:grid", timeout_secs=90)
 
     assert answer["success"], answer["error"]
     assert answer["result"] == [285, True]

@@ -195,8 +195,8 @@ async def test_a_failing_run_leaves_its_output_and_is_told_at_a_glance(world: Wo
     await world.initialize()
 
     answer = await world.job("python.failing")
-    health = await world.plugin.Health(domain_pb2.Empty(), timeout=10)
-    listed = await world.plugin.HandleHTTP(domain_pb2.HTTPRequest(method="GET", path="/handlers"), timeout=10)
+    health = await world.plugin.Health(domain_pb2.Empty(), timeout=30)
+    listed = await world.plugin.HandleHTTP(domain_pb2.HTTPRequest(method="GET", path="/handlers"), timeout=30)
 
     assert not answer.success
     assert '<failing>", line 3' in answer.error
@@ -226,7 +226,7 @@ async def test_a_job_can_be_watched_while_it_runs(world: World) -> None:
     assert b"".join(event.stdout for event in events) == b"one\n"
     assert (events[-1].end.outcome, events[-1].end.result_json) == (runtime_pb2.FINISHED, b"5")
     assert [json.loads(event.end.result_json) for event in reloaded] == [{"reloaded": 1}]
-    health = await world.plugin.Health(domain_pb2.Empty(), timeout=10)
+    health = await world.plugin.Health(domain_pb2.Empty(), timeout=30)
     assert health.details["handlers"] == "1 (0 faulted, 0 failing)"
 
 

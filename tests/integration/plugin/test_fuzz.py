@@ -75,7 +75,7 @@ def channel() -> Iterator[grpc.Channel]:
     try:
         with grpc.insecure_channel(f"127.0.0.1:{plugin.wait_for_port()}") as channel:
             grpc.channel_ready_future(channel).result(20)
-            Stub(channel, DOMAIN).Initialize(domain.InitializeRequest(config={"timeout_secs": "1"}), timeout=10)
+            Stub(channel, DOMAIN).Initialize(domain.InitializeRequest(config={"timeout_secs": "1"}), timeout=30)
             yield channel
     finally:
         plugin.stop()
@@ -83,7 +83,7 @@ def channel() -> Iterator[grpc.Channel]:
 
 @pytest.fixture(scope="module")
 def paths(channel) -> list[str]:
-    answer = Stub(channel, DOMAIN).Initialize(domain.InitializeRequest(config={"timeout_secs": "1"}), timeout=10)
+    answer = Stub(channel, DOMAIN).Initialize(domain.InitializeRequest(config={"timeout_secs": "1"}), timeout=30)
     return sorted({route.path for route in answer.http_routes})
 
 
@@ -137,7 +137,7 @@ def test_any_bytes_for_any_stream_leave_the_plugin_serving(channel):
 
     check()
 
-    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=10).healthy
+    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=30).healthy
 
 
 def test_any_messages_over_a_websocket_leave_the_plugin_serving(channel):
@@ -156,4 +156,4 @@ def test_any_messages_over_a_websocket_leave_the_plugin_serving(channel):
 
     check()
 
-    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=10).healthy
+    assert Stub(channel, DOMAIN).Health(domain.Empty(), timeout=30).healthy

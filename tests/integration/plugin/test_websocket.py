@@ -96,7 +96,7 @@ async def test_a_page_that_goes_away_takes_its_runs_along(start):
     page.call.cancel()
 
     for _ in range(200):
-        health = await plugin.stub(DOMAIN).Health(domain_pb2.Empty(), timeout=5)
+        health = await plugin.stub(DOMAIN).Health(domain_pb2.Empty(), timeout=30)
         if health.details["running"] == "0":
             return
         await asyncio.sleep(0.1)
