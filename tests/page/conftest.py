@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 from tests.integration.host.conftest import RunningHost
 
 from qntx.host.home import Home
@@ -20,6 +20,7 @@ FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -27,7 +28,11 @@ FLAGS = (
     "--disable-sync",
 )
 RUN_TIMEOUT_MS = 60_000
+PATIENCE_MS = 20_000
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Canvas:
@@ -40,6 +45,15 @@ class Canvas:
     def open(self, section: str = "canvas", expecting: str = "main") -> None:
         self.page.goto(f"{self.url}/#/{section}")
         self.page.wait_for_selector(expecting)
+
+    def look(self, section: str) -> Locator:
+        """A section that has something in it, with the first of that opened beside the list; returns the detail."""
+        self.open(section, expecting=f"h1 >> text=/^{section}/i")
+        self.page.locator(".list [role=option], button.card").first.click()
+        detail = self.page.get_by_role("region", name="Detail")
+        detail.locator("h2").wait_for()
+        detail.locator(".loading").wait_for(state="detached")
+        return detail
 
     def place(self, symbol: str, code: str = "") -> Locator:
         """A new glyph of that kind with that code in it."""
@@ -128,7 +142,7 @@ def page(browser: Browser, host: RunningHost) -> Iterator[Page]:
         host.http.delete(f"/api/canvas/{glyph['id']}")
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     window = context.new_page()
     asked: list[str] = []
     wrong: list[str] = []

@@ -71,8 +71,9 @@ def test_fifty_glyphs_are_shown_at_once_and_the_ground_is_dragged(canvas: Canvas
     expect(last).to_be_in_viewport(ratio=1)
     expect(canvas.page.locator("[data-glyph=many-0]")).to_be_in_viewport(ratio=1)
     canvas.shot("fifty")
+    assert canvas.page.evaluate("document.documentElement.scrollHeight === innerHeight"), "the page itself scrolls"
     canvas.page.get_by_role("button", name="back to 100 %").click()
-    canvas.page.wait_for_timeout(100)
+    canvas.page.evaluate("new Promise(requestAnimationFrame)")  # In which it scrolls to where it was.
     box = canvas.page.locator(".canvas")
     before: float = box.evaluate("(element) => { element.scrollTo(400, 0); return element.scrollLeft }")
     canvas.page.mouse.move(700, 15)

@@ -37,7 +37,8 @@ def test_a_frame_is_a_table_that_sorts_and_pages_and_a_figure_is_a_picture(canva
     canvas.run(glyph)
 
     expect(glyph.get_by_alt_text("Plot")).to_be_visible()
-    expect(glyph.get_by_text("250 rows × 2 columns")).to_be_visible()
+    expect(glyph.get_by_text("250 rows × 2 columns")).to_be_in_viewport(ratio=1)
+    expect(glyph.get_by_role("button", name="Next page")).to_be_in_viewport(ratio=1)
     glyph.get_by_role("button", name="square").click()
     glyph.get_by_role("button", name="square").click()
     expect(glyph.locator("tbody tr").first).to_contain_text("62001")
@@ -65,10 +66,12 @@ def test_a_deadline_ends_a_run(canvas: Canvas) -> None:
     glyph.get_by_role("button", name="Deadline: the variant's own").click()
     canvas.page.keyboard.type("1")
     canvas.page.keyboard.press("Enter")
+    expect(glyph.get_by_role("button", name="Deadline: 1 s")).to_be_focused()
 
     canvas.run(glyph)
 
-    expect(glyph.locator(".elapsed")).to_contain_text("timed out after 1.")
+    # The variant's own is half a minute.
+    expect(glyph.locator(".elapsed")).to_contain_text(re.compile(r"timed out after [1-9]\."))
 
 
 def test_the_failing_line_is_marked_and_the_glyph_that_has_the_module_is_one_press_away(canvas: Canvas) -> None:
@@ -89,14 +92,21 @@ def test_the_script_api_is_completed_with_its_documentation(canvas: Canvas) -> N
     canvas.page.keyboard.type("attes", delay=40)
 
     expect(canvas.page.get_by_role("option", name="attestqntx", exact=True)).to_be_visible()
-    expect(canvas.page.locator(".cm-completionInfo")).to_contain_text("attest(subjects")
+    told = canvas.page.locator(".cm-completionInfo")
+    expect(told).to_contain_text("attest(subjects")
+    expect(told).to_be_in_viewport(ratio=1)
     canvas.shot("completion")
 
 
 def test_what_one_glyph_answers_is_upstream_of_the_one_melded_to_it(canvas: Canvas) -> None:
     bio = canvas.place("py:bio", "from Bio.Seq import Seq\n{'protein': str(Seq('ATGGCC').translate())}")
     bio.hover()
-    bio.get_by_role("button", name="Meld py:bio to another glyph").click()
+    port = bio.get_by_role("button", name="Meld py:bio to another glyph")
+    port.click()
+    expect(bio.get_by_role("button", name="new py:bio")).to_be_focused()
+    canvas.page.keyboard.press("Escape")
+    expect(port).to_be_focused()
+    port.click()
     bio.get_by_role("button", name="new py:data").click()
     data = canvas.page.locator(".glyph").nth(1)
     data.locator(".cm-content").click()

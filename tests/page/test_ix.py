@@ -13,11 +13,11 @@ pytestmark = pytest.mark.alone
 
 SLOW = """\
 import time
-from qntx import log, progress
+from qntx import last, log, progress
 
 def execute(payload):
-    for step in range(1, 21):
-        progress(step, 20, f"step {step}")
+    progress(1, 20, "step 1")
+    while last(subjects=[payload["input"]], predicates=["page:seen"]) is None:
         time.sleep(0.1)
     log("twenty steps")
     return {"got": payload["input"]}
@@ -40,6 +40,8 @@ def test_types_are_suggested_and_the_progress_log_and_result_of_a_run_are_shown(
 
     expect(glyph.locator("progress")).to_have_attribute("max", "20", timeout=RUN_TIMEOUT_MS)
     canvas.shot("ix-progress")
+    seen = {"subjects": ["this-thing"], "predicates": ["page:seen"], "contexts": ["page"]}
+    host.http.post("/api/attestations", json=seen).raise_for_status()
     expect(glyph.get_by_text("completed")).to_be_visible(timeout=RUN_TIMEOUT_MS)
     expect(glyph.get_by_role("log")).to_contain_text("twenty steps")
     expect(glyph.locator(".json-result")).to_contain_text("this-thing")

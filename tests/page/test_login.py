@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.integration.host.conftest import RunningHost
-from tests.page.conftest import RUN_TIMEOUT_MS, Canvas, saved, violations
+from tests.page.conftest import PATIENCE_MS, RUN_TIMEOUT_MS, Canvas, saved, violations
 
 from qntx.host.access.roles import Role
 from qntx.host.access.tokens import Tokens
@@ -43,7 +43,7 @@ def guarded(home: Home, chromium: str, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def window(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))

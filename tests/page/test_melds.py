@@ -113,6 +113,28 @@ def test_glyphs_are_melded_by_dragging_and_a_circle_is_refused(canvas: Canvas, h
     assert [one for one in host.http.get("/api/watchers").json() if one["plugin"] == "canvas"] == []
 
 
+def test_a_removed_glyph_comes_back_with_its_answer_and_its_melds(canvas: Canvas, host: RunningHost) -> None:
+    bio, fed = melded(canvas, "{'n': 21}", "upstream['n'] * 2", "py")
+    canvas.run(bio)
+    expect(fed.locator(".text-result")).to_have_text("42", timeout=RUN_TIMEOUT_MS)
+    bio.get_by_role("button", name="Remove py:bio").click()
+    expect(canvas.page.locator(".canvas")).to_be_focused()
+    expect(canvas.page.locator(".fed-by")).to_have_count(0)
+    saved(canvas.page)
+
+    canvas.page.get_by_role("button", name="Undo").click()
+
+    back = canvas.page.locator(".glyph[data-kind='py:bio']")
+    expect(back.locator(".json-result")).to_contain_text("21")
+    expect(canvas.page.locator(".fed-by")).to_contain_text("py:bio")
+    path = f"/api/canvas/{back.get_attribute('data-glyph')}/result"
+    host.until(lambda: host.http.get(path).json()["result"])
+    saved(canvas.page)
+    canvas.page.reload()
+    expect(back.locator(".json-result")).to_contain_text("21")
+    expect(canvas.page.locator(".fed-by")).to_contain_text("py:bio")
+
+
 def drag(canvas: Canvas, source: Locator, target: Locator) -> None:
     source.hover()
     port, into = source.locator(".port").bounding_box(), target.locator(".kind").bounding_box()

@@ -13,7 +13,7 @@ from tests.page.conftest import RUN_TIMEOUT_MS, Canvas, violations
 
 pytestmark = pytest.mark.alone
 
-SECTIONS = ("canvas", "jobs", "scripts", "handlers", "watchers", "attestations", "plugins", "audit")
+SECTIONS = ("jobs", "scripts", "handlers", "watchers", "attestations", "plugins", "audit")
 HANDLER = '''\
 """Counts letters."""
 from qntx import attest, schedule, watch
@@ -56,14 +56,9 @@ def test_every_section_passes_axe(canvas: Canvas, busy: RunningHost, axe: str, s
     canvas.run(glyph)
     canvas.place("ix")
     found: dict[str, list[str]] = {}
-    for section in SECTIONS:
-        canvas.open(section)
-        canvas.page.wait_for_timeout(600)
-        options = canvas.page.locator(".list [role=option]")
-        if options.count():
-            options.first.click()
-            canvas.page.locator(".detail h2").wait_for()
-            canvas.page.wait_for_timeout(300)
+    for section in ("canvas", *SECTIONS):
+        if section != "canvas":
+            canvas.look(section)
         canvas.shot(f"{section}-{shade}")
         if wrong := violations(canvas.page, axe):
             found[section] = wrong
@@ -74,13 +69,9 @@ def test_every_section_passes_axe(canvas: Canvas, busy: RunningHost, axe: str, s
 def test_every_section_fits_a_phone(canvas: Canvas, busy: RunningHost) -> None:
     canvas.page.set_viewport_size({"width": 375, "height": 720})
     wide: dict[str, int] = {}
-    for section in SECTIONS:
-        canvas.open(section)
-        canvas.page.wait_for_timeout(500)
-        options = canvas.page.locator(".list [role=option]")
-        if options.count():
-            options.first.click()
-            canvas.page.locator(".detail h2").wait_for()
+    for section in ("canvas", *SECTIONS):
+        if section != "canvas":
+            canvas.look(section)
         canvas.shot(f"{section}-phone")
         width: int = canvas.page.evaluate("document.documentElement.scrollWidth")
         if width > 375:
@@ -112,6 +103,18 @@ def test_a_handler_shows_what_sets_it_off_and_runs(canvas: Canvas, busy: Running
     expect(canvas.page).to_have_url(re.compile("#/jobs/"))
 
 
+def test_the_focus_goes_back_to_what_opened_a_detail(canvas: Canvas, busy: RunningHost) -> None:
+    for section, opener in (("jobs", ".list"), ("watchers", "button.card")):
+        detail = canvas.look(section)
+
+        detail.get_by_role("button", name="Back to the list").click()
+
+        expect(canvas.page.locator(opener).first).to_be_focused()
+        expect(detail).to_have_count(0)
+    canvas.page.set_viewport_size({"width": 375, "height": 720})
+    expect(canvas.look("jobs").get_by_role("button", name="Back to the list")).to_be_focused()
+
+
 def test_an_attestation_shows_what_caused_it_and_what_it_set_off(canvas: Canvas, busy: RunningHost) -> None:
     cause = busy.http.get("/api/attestations?predicate=letters:new").json()[0]["id"]
     effect = busy.http.get("/api/attestations?predicate=letters:counted").json()[0]["id"]
@@ -124,9 +127,9 @@ def test_an_attestation_shows_what_caused_it_and_what_it_set_off(canvas: Canvas,
 
 def test_attestations_are_filtered_and_followed(canvas: Canvas, busy: RunningHost) -> None:
     canvas.open("attestations", expecting="[role=option]")
-    canvas.page.get_by_label("predicate").fill("page:followed")
+    with canvas.page.expect_response(lambda answer: "/api/events" in answer.url and "followed" in answer.url):
+        canvas.page.get_by_label("predicate").fill("page:followed")
     expect(canvas.page.get_by_role("heading", name="No attestation matches")).to_be_visible()
-    canvas.page.wait_for_timeout(500)
 
     made = {"subjects": ["followed"], "predicates": ["page:followed"], "contexts": ["page"]}
     busy.http.post("/api/attestations", json=made).raise_for_status()
@@ -190,6 +193,7 @@ def test_a_job_is_paused_resumed_cancelled_and_retried_and_shows_its_children(
     detail.get_by_role("link", name=parent).click()
     expect(canvas.page).to_have_url(re.compile(parent))
 
+    canvas.open("jobs/nothing", expecting="text=no job 'nothing'")
     canvas.page.get_by_role("combobox", name="State").select_option("completed")
     expect(canvas.page.get_by_role("option").filter(has_text="ix versions")).to_be_visible()
     expect(canvas.page.locator(".list-row").filter(has_text="child")).to_have_count(0)
@@ -198,8 +202,10 @@ def test_a_job_is_paused_resumed_cancelled_and_retried_and_shows_its_children(
 
 
 def test_the_audit_is_verified_with_both_verdicts_and_proves_one(canvas: Canvas, busy: RunningHost) -> None:
-    busy.execute("40 + 2")
     canvas.open("audit", expecting=".list-row")
+    count = canvas.page.locator(".panel-head").get_by_text(" capsules").text_content()
+    busy.http.post("/api/ix", json={"line": "ix versions audited"}).raise_for_status()
+    expect(canvas.page.locator(".panel-head")).not_to_contain_text(count or "")
     canvas.page.get_by_role("button", name="Verify").click()
     expect(canvas.page.locator(".verdict.good")).to_have_count(2)
     canvas.page.get_by_role("button", name="Checkpoint", exact=True).click()

@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { reason } from "./api/client";
-import { connect, on } from "./api/live";
+import { connect, hearing, on } from "./api/live";
 import { look } from "./api/session";
 import { followCanvas } from "./canvas/following";
 import { load, loadKinds } from "./canvas/glyphs";
@@ -17,7 +17,7 @@ import "./styles/panels.css";
 const fail = (error: unknown) => complain(reason(error));
 render(<Page />, document.getElementById("page")!);
 // Who one is comes first: what follows waits for a login where there has to be one.
-look().then(load).then(catchUp).catch(fail);
+look().then(hearing).then(load).then(catchUp).catch(fail);
 connect();
 followCanvas();
 followRuns();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Script } from "../src/api/shapes";
 import { examples, suggestions, typed, written } from "../src/ix/line";
+import { flowing } from "../src/python/docstring";
 import { printed } from "../src/python/printed";
 import { hint } from "../src/python/templates";
 import { failure } from "../src/python/traceback";
@@ -68,4 +69,8 @@ test("what only a terminal understands is not shown, and what was written over i
   assert.equal(printed("\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b]8;;javascript:alert(1)\x1b\\link"), "red link");
   assert.equal(printed("10 %\r50 %\r100 %\r\ndone\r\nover\r"), "100 %\ndone\nover");
   assert.equal(printed("a\x00b\x07\x7f"), "a␀b␇␡");
+});
+
+test("documentation flows, and its examples stand as they are", () => {
+  assert.equal(flowing("Says it\nall.\n\nMore of\nit:\n\n    one()\n    two()\n"), "Says it all.\n\nMore of it:\n\n    one()\n    two()");
 });

@@ -6,6 +6,7 @@ import { diff, folded } from "../src/panels/diff";
 import { csv } from "../src/results/csv";
 import { shown, table } from "../src/results/shape";
 import { next, sorted } from "../src/results/sorting";
+import { counted } from "../src/ui/count";
 import { size } from "../src/ui/size";
 import { ago, duration } from "../src/ui/time";
 
@@ -68,4 +69,9 @@ test("times and sizes are said as people say them", () => {
   assert.equal(ago(1000, 2000), "now");
   assert.match(ago(0, 3 * 60_000), /3/);
   assert.deepEqual([size(0), size(1536), size(300 * 1024 * 1024)], ["0 B", "1.5 KiB", "300 MiB"]);
+});
+
+test("there are several rows, and there is one row", () => {
+  assert.deepEqual([0, 1, 1000].map((count) => counted(count, "row")), ["0 rows", "1 row", "1,000 rows"]);
+  assert.equal(counted(2, "process", "processes"), "2 processes");
 });

@@ -35,6 +35,7 @@ def test_the_summary_is_last_and_says_how_it_ended():
 
     assert _entries()[-1] == ("info", "summary", "finished in 12 ms; 2 attestations")
     assert _entries(result=failed)[-1] == ("error", "summary", "raised in 1 ms; ValueError: no")
+    assert _entries(result=Result(Outcome.FINISHED, attestations=1))[-1][2] == "finished in 0 ms; 1 attestation"
 
 
 def test_what_a_script_logged_keeps_its_level_and_fields():

@@ -83,7 +83,7 @@ class Transcript:
 def _summary(result: Result) -> str:
     parts = [f"{result.outcome.value.replace('_', ' ')} in {result.duration_ms:.0f} ms"]
     if result.attestations:
-        parts.append(f"{result.attestations} attestations")
+        parts.append(f"{result.attestations} attestation{'s' if result.attestations > 1 else ''}")
     if result.truncated:
         parts.append(f"output cut: {result.stdout_bytes + result.stderr_bytes} bytes were written")
     if result.error:

@@ -14,11 +14,22 @@ const returns = new Set<() => void>();
 /** Whether the host is there. */
 export const connected = signal(true);
 
+const HEARD_WITHIN_MS = 500;
+let heard = false;
+let late = false;
+let opened: () => void;
+const first = new Promise<void>((resolve) => (opened = resolve));
+
+/** Resolves once the host is heard: what is asked from then on does not change unheard. Where that takes long, all is looked at again then. */
+export function hearing(): Promise<void> {
+  const waited = new Promise<void>((resolve) => window.setTimeout(resolve, HEARD_WITHIN_MS)).then(() => void (late = true));
+  return Promise.race([first, waited]);
+}
+
 export function connect(): void {
   const tell = (kind: Kind) => (data: unknown) => {
     for (const listener of listeners.get(kind)!) listener(data);
   };
-  let heard = false;
   const catchUp = () => {
     for (const act of returns) act();
   };
@@ -26,8 +37,10 @@ export function connect(): void {
     on: { ...Object.fromEntries(KINDS.map((kind) => [kind, tell(kind)])), missed: catchUp },
     state: (now) => {
       connected.value = now;
-      if (now && heard) catchUp();
-      heard ||= now;
+      if (!now) return;
+      if (heard || late) catchUp();
+      heard = true;
+      opened();
     },
   });
 }

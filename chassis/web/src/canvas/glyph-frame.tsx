@@ -45,8 +45,18 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
     event.preventDefault();
     by(step[0] * GRID * 2, step[1] * GRID * 2);
   };
+  // What was pressed goes with what it did; the focus stays in the glyph.
+  const here = (act: () => void) => (event: MouseEvent) => {
+    const glyph = (event.currentTarget as Element).closest<HTMLElement>(".glyph");
+    act();
+    glyph?.focus();
+  };
+  const leave = () => {
+    document.querySelector<HTMLElement>(".canvas")?.focus({ preventScroll: true });
+    void remove(id);
+  };
   return (
-    <article class={`glyph ${state}`} data-glyph={id} data-kind={symbol} aria-label={`${name} glyph`}
+    <article class={`glyph ${state}`} tabIndex={-1} data-glyph={id} data-kind={symbol} aria-label={`${name} glyph`}
       style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}>
       <header onPointerDown={dragged}>
         <button type="button" class="grip" aria-label={`Move ${name}`} title="Drag, or use the arrow keys"
@@ -59,19 +69,19 @@ export function GlyphFrame({ glyph, actions, state, children }: GlyphFrameProps)
           onChange={(event) => change(id, { title: event.currentTarget.value.trim() })}
           onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
         <span class="actions">{actions}</span>
-        <IconButton icon="close" label={`Remove ${name}`} needs="run" onClick={() => void remove(id)} />
+        <IconButton icon="close" label={`Remove ${name}`} needs="run" onClick={leave} />
       </header>
       {newer.value.has(id) && (
         <p class="newer" role="alert">
           <span>This text was changed in another window while it was changed here. Yours is not saved.</span>
-          <button type="button" class="link" onClick={() => takeTheirs(id)}>Take the other</button>
-          <button type="button" class="link" onClick={() => keepMine(id)}>Keep mine</button>
+          <button type="button" class="link" onClick={here(() => takeTheirs(id))}>Take the other</button>
+          <button type="button" class="link" onClick={here(() => keepMine(id))}>Keep mine</button>
         </p>
       )}
       {source && (
         <p class="fed-by">
           <Icon name="meld" /> <span>upstream is what <b>{source.title || source.symbol}</b> attests, or else answers</span>
-          <button type="button" class="link" onClick={() => change(id, { fed_by: "" })}>unmeld</button>
+          <button type="button" class="link" onClick={here(() => change(id, { fed_by: "" }))}>unmeld</button>
         </p>
       )}
       <div class="glyph-body">{children}</div>

@@ -26,6 +26,8 @@ export const newer = signal<ReadonlyMap<string, string>>(new Map());
 const known = new Map<string, Signal<Glyph>>();
 /** Each as the host has it, as far as is known. */
 const kept = new Map<string, KeptGlyph>();
+/** What each last answered, as the host keeps it and as far as is known here: for one that is brought back. */
+export const answers = new Map<string, unknown>();
 /** Taken away here: what is told of them later is of before. */
 const removed = new Set<string>();
 const saver = { save: put, refused };
@@ -106,9 +108,10 @@ export function meld(source: string, target: string): void {
 
 export async function remove(id: string): Promise<void> {
   const taken = known.get(id)?.value;
+  const undo = taken?.content ? again(taken, "Undo") : undefined;
   removed.add(id);
   drop(id);
-  if (taken?.content) say(`${named(taken)} is removed.`, again(taken, "Undo"));
+  if (taken && undo) say(`${named(taken)} is removed.`, undo);
   const removing = inTurn(id, () => ask<void>("DELETE", path`/api/canvas/${id}`));
   track(id, removing);
   await removing.catch((error: unknown) => {
@@ -143,8 +146,9 @@ export function look(id: string, version = ""): Promise<void> {
 export function gone(id: string): void {
   const lost = known.get(id)?.value;
   if (!lost || !kept.has(id)) return;
+  const back = lost.content ? again(lost, "Bring it back") : undefined;
   drop(id);
-  say(`${named(lost)} was removed in another window.`, lost.content ? again(lost, "Bring it back") : undefined);
+  say(`${named(lost)} was removed in another window.`, back);
 }
 
 /** Of two texts, the other one. */
@@ -257,7 +261,25 @@ function named({ title, symbol }: Glyph): string {
   return title ? `“${title}”` : `The ${symbol} glyph`;
 }
 
-/** Places it again, as another: one that was removed stays removed. */
-function again({ id: _, fed_by, ...rest }: Glyph, label: string) {
-  return { label, act: () => void place(rest.symbol, { ...rest, fed_by: known.has(fed_by) ? fed_by : "" }) };
+/**
+ * Places it again, as another: one that was removed stays removed. It has its last answer, is fed by what fed it, and
+ * feeds what it fed, as far as those are still there. To be asked for while it is there.
+ */
+function again({ id, fed_by, ...rest }: Glyph, label: string) {
+  const fed = glyphs().filter((each) => each.fed_by === id);
+  const answer = answers.get(id);
+  const act = () => {
+    const { id: now } = place(rest.symbol, { ...rest, fed_by: known.has(fed_by) ? fed_by : "" });
+    for (const each of fed) {
+      if (known.get(each.id)?.value.fed_by === "" && !feeds(glyphs(), each.id, now)) change(each.id, { fed_by: now });
+    }
+    if (answer !== undefined) void restore(now, answer);
+  };
+  return { label, act };
+}
+
+async function restore(id: string, answer: unknown): Promise<void> {
+  answers.set(id, answer);
+  await flush(id);
+  await ask("PUT", path`/api/canvas/${id}/result`, { result: answer }).catch((error: unknown) => complain(reason(error)));
 }

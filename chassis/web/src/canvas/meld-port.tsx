@@ -15,6 +15,7 @@ export const drawn = signal<{ source: string; x: number; y: number } | null>(nul
 
 export function MeldPort({ glyph }: { glyph: Glyph }) {
   const open = useSignal(false);
+  const port = useRef<HTMLButtonElement>(null);
   const name = glyph.title || glyph.symbol;
   const pressed = (event: PointerEvent) => {
     event.preventDefault();
@@ -32,17 +33,17 @@ export function MeldPort({ glyph }: { glyph: Glyph }) {
   };
   return (
     <>
-      <button type="button" class="port" aria-label={`Meld ${name} to another glyph`} aria-expanded={open.value}
+      <button ref={port} type="button" class="port" aria-label={`Meld ${name} to another glyph`} aria-expanded={open.value}
         title="Drag to another glyph, or press to choose: it runs with what this one attests, or else answers, as upstream"
         onPointerDown={pressed} onClick={() => (open.value = !open.value)}>
         <Icon name="meld" />
       </button>
-      {open.value && <Targets glyph={glyph} close={() => (open.value = false)} />}
+      {open.value && <Targets glyph={glyph} close={() => (open.value = false)} back={() => port.current?.focus()} />}
     </>
   );
 } // prettier-ignore
 
-function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
+function Targets({ glyph, close, back }: { glyph: Glyph; close: () => void; back: () => void }) {
   const menu = useRef<HTMLDivElement>(null);
   const all = glyphs();
   const others = all.filter((each) => each.id !== glyph.id && each.symbol !== "ix" && !feeds(all, each.id, glyph.id));
@@ -52,13 +53,15 @@ function Targets({ glyph, close }: { glyph: Glyph; close: () => void }) {
   const left = (event: FocusEvent) => {
     if (!menu.current?.contains(event.relatedTarget as Node | null)) close();
   };
+  // The menu goes, and the focus with it, unless it goes to a new glyph.
   const choose = (act: () => unknown) => () => {
-    act();
+    back();
     close();
+    act();
   };
   return (
     <div class="menu meld-menu" role="group" aria-label="Feed the answer to" ref={menu} onFocusOut={left}
-      onKeyDown={(event) => event.key === "Escape" && close()}>
+      onKeyDown={(event) => event.key === "Escape" && choose(() => undefined)()}>
       <p class="muted">Feed the answer to</p>
       {others.map((each) => (
         <button key={each.id} type="button" onClick={choose(() => meld(glyph.id, each.id))}>

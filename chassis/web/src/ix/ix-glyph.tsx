@@ -7,7 +7,7 @@ import { on } from "../api/live";
 import type { Glyph, Job, Script } from "../api/shapes";
 import { placed } from "../canvas/placed";
 import { GlyphFrame } from "../canvas/glyph-frame";
-import { change, flush } from "../canvas/glyphs";
+import { answers, change, flush } from "../canvas/glyphs";
 import { active, follow, type Followed } from "../panels/job-follow";
 import { INGEST } from "../python/templates";
 import { complain } from "../shell/notices";
@@ -19,6 +19,11 @@ import { ScriptEditor } from "./script-editor";
 
 const WIDTH_WITH_EDITOR = 960;
 const HEIGHT_WITH_EDITOR = 520;
+
+/** What an ix glyph answers. */
+interface Ingested {
+  job_id: string;
+}
 
 interface Wrong {
   text: string;
@@ -36,7 +41,9 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
   const reload = () => ask<Script[]>("GET", "/api/scripts").then((all) => (scripts.value = all)).catch((error: unknown) => complain(reason(error)));
   useEffect(() => {
     void reload();
-    void ask<{ result: { job_id: string } | null }>("GET", path`/api/canvas/${glyph.id}/result`).then(({ result }) => {
+    const known = answers.get(glyph.id) as Ingested | undefined;
+    if (known) return void (jobId.value = known.job_id);
+    void ask<{ result: Ingested | null }>("GET", path`/api/canvas/${glyph.id}/result`).then(({ result }) => {
       if (result && !jobId.value) jobId.value = result.job_id;
     });
   }, []); // prettier-ignore
@@ -46,6 +53,7 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
   }), []); // prettier-ignore
   useEffect(() => {
     if (!jobId.value) return;
+    answers.set(glyph.id, { job_id: jobId.value });
     const [shown, end] = follow(jobId.value);
     followed.value = shown;
     return end;

@@ -1,7 +1,7 @@
 /** Attestations: filtered, followed as they come, each with its details. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { reason, send } from "../api/client";
 import { listen } from "../api/events";
 import { lines } from "../api/stream";
@@ -24,18 +24,22 @@ export function Attestations() {
   const found = useSignal<Attestation[]>([]);
   const wrong = useSignal("");
   const loaded = useSignal(false);
+  const returns = useSignal(0);
+  // Since the list was asked for: what is on its way may be of before.
+  const arrived = useRef<Attestation[]>([]);
 
   useEffect(() => {
     const stop = new AbortController();
     const read = async () => {
       wrong.value = "";
+      arrived.current = [];
       const response = await send("GET", `/api/attestations?${query(wanted.value, { limit: String(LIMIT) })}`, undefined, { accept: "application/x-ndjson", signal: stop.signal });
       const all: Attestation[] = [];
       for await (const line of lines(response)) {
         all.push(JSON.parse(line) as Attestation);
         if (all.length % CHUNK === 0) found.value = [...all];
       }
-      found.value = all;
+      found.value = arrived.current.reduceRight(joined, all);
       loaded.value = true;
     };
     const due = window.setTimeout(() => read().catch((error: unknown) => stop.signal.aborted || (wrong.value = reason(error))), loaded.value ? SETTLE_MS : 0);
@@ -43,20 +47,29 @@ export function Attestations() {
       window.clearTimeout(due);
       stop.abort();
     };
-  }, [wanted.value]); // prettier-ignore
+  }, [wanted.value, returns.value]); // prettier-ignore
 
   useEffect(() => {
     if (!following.value) return;
     const arrives = (data: unknown) => {
-      const arrived = data as Attestation;
-      if (!found.value.some((each) => each.id === arrived.id)) found.value = [arrived, ...found.value].slice(0, LIMIT);
+      arrived.current = [data as Attestation, ...arrived.current].slice(0, LIMIT);
+      found.value = joined(found.value, data as Attestation);
     };
-    return listen(`/api/events?${query(wanted.value, { kinds: "attestation" })}`, { on: { attestation: arrives } });
+    let away = false;
+    const state = (now: boolean) => {
+      if (now && away) returns.value += 1;
+      away = !now;
+    };
+    return listen(`/api/events?${query(wanted.value, { kinds: "attestation" })}`, { on: { attestation: arrives }, state });
   }, [following.value, wanted.value]);
 
+  const follow = (now: boolean) => {
+    following.value = now;
+    if (now) returns.value += 1;
+  };
   const controls = (
     <label class="check">
-      <input type="checkbox" checked={following.value} onChange={(event) => (following.value = event.currentTarget.checked)} /> Follow
+      <input type="checkbox" checked={following.value} onChange={(event) => follow(event.currentTarget.checked)} /> Follow
     </label>
   ); // prettier-ignore
   const filter = (
@@ -85,6 +98,11 @@ export function Attestations() {
   const note = loaded.value && (count === LIMIT ? `the latest ${LIMIT.toLocaleString()}` : count.toLocaleString());
   const detail = chosen.value && <AttestationDetail key={chosen.value} id={chosen.value} find={(changed) => (wanted.value = { ...EVERYTHING, ...changed })} />;
   return <Panel title="Attestations" note={note} controls={controls} list={list} detail={detail} />;
+}
+
+/** The list with that one before the others, unless it is there. */
+function joined(list: Attestation[], one: Attestation): Attestation[] {
+  return list.some((each) => each.id === one.id) ? list : [one, ...list].slice(0, LIMIT);
 }
 
 function Row({ attestation: { subjects, predicates, contexts, timestamp } }: { attestation: Attestation }) {

@@ -8,21 +8,22 @@ import { termName } from "../canvas/glyphs";
 import { copy } from "../results/download";
 import { chosen, go } from "../shell/route";
 import { Button, IconButton } from "../ui/button";
+import { counted } from "../ui/count";
 import { Empty } from "../ui/empty";
 import { Status } from "../ui/status";
 import { Time } from "../ui/time";
 import { VirtualList } from "../ui/virtual-list";
 import { CapsuleDetail } from "./capsule-detail";
 import { Panel } from "./panel";
+import { useAsked } from "./loading";
 import { Verification, type Verdict } from "./verification";
 
 const PAGE = 100;
 
 export function Audit() {
+  const newest = useAsked(() => page(0).catch(untrailed), [], ["job", "firing", "glyph_fired"]);
   const found = useSignal<Capsule[]>([]);
-  const total = useSignal<number | null>(null);
   const wrong = useSignal("");
-  const absent = useSignal(false);
   const verdict = useSignal<Verdict | null>(null);
   const busy = useSignal(false);
   const checkpoint = useSignal("");
@@ -30,17 +31,12 @@ export function Audit() {
   const doing = async (work: () => Promise<void>) => {
     busy.value = true;
     wrong.value = "";
-    await work().catch((error: unknown) => {
-      absent.value = error instanceof Refusal && error.status === 404;
-      if (!absent.value) wrong.value = reason(error);
-    });
+    await work().catch((error: unknown) => (wrong.value = reason(error)));
     busy.value = false;
   };
   const more = () =>
     doing(async () => {
-      const page = await ask<{ capsules: Capsule[]; total: number }>("GET", `/api/v1/capsules/?limit=${PAGE}&offset=${found.value.length}`);
-      found.value = [...found.value, ...page.capsules];
-      total.value = page.total;
+      found.value = joined(found.value, (await page(found.value.length)).capsules);
     });
   const verify = (level: string) => () =>
     void doing(async () => {
@@ -50,7 +46,10 @@ export function Audit() {
     void doing(async () => {
       checkpoint.value = await (await send("GET", "/api/v1/capsules/checkpoint", undefined, { accept: "text/plain" })).text();
     });
-  useEffect(() => void more(), []);
+  const now = newest.value.value;
+  useEffect(() => {
+    if (now) found.value = joined(now.capsules, found.value);
+  }, [now]);
 
   const looked = found.value.find((capsule) => capsule.id === chosen.value);
   const controls = (
@@ -59,13 +58,12 @@ export function Audit() {
       <Button kind="main" disabled={busy.value} onClick={verify("signatures")}>Verify</Button>
     </>
   ); // prettier-ignore
-  const list = absent.value ? (
+  const fault = wrong.value || newest.wrong.value;
+  const list = now && !now.kept ? (
     <Empty icon="audit" title="This host keeps no audit trail" />
-  ) : total.value === 0 ? (
-    <Empty icon="audit" title="Nothing has run yet"><p>Every run leaves one sealed capsule here.</p></Empty>
   ) : (
     <>
-      {wrong.value && <p class="wrong pad" role="alert">{wrong.value}</p>}
+      {fault && <p class="wrong pad" role="alert">{fault}</p>}
       {verdict.value && <Verification verdict={verdict.value} />}
       {checkpoint.value && (
         <div class="checkpoint">
@@ -73,15 +71,41 @@ export function Audit() {
           <IconButton icon="copy" label="Copy checkpoint" onClick={() => void copy(checkpoint.value)} />
         </div>
       )}
-      <VirtualList items={found.value} label="Capsules" rowHeight={56} keyOf={(capsule) => capsule.id} chosen={chosen.value}
-        choose={(capsule) => go("audit", capsule.id)} row={(capsule) => <Row capsule={capsule} />} />
-      {total.value !== null && found.value.length < total.value && (
+      {now?.total === 0 ? (
+        <Empty icon="audit" title="Nothing has run yet"><p>Every run leaves one sealed capsule here.</p></Empty>
+      ) : (
+        <VirtualList items={found.value} label="Capsules" rowHeight={56} keyOf={(capsule) => capsule.id} chosen={chosen.value}
+          choose={(capsule) => go("audit", capsule.id)} row={(capsule) => <Row capsule={capsule} />} />
+      )}
+      {now && found.value.length < now.total && (
         <p class="pad"><Button disabled={busy.value} onClick={() => void more()}>Show more</Button></p>
       )}
     </>
   ); // prettier-ignore
-  const note = total.value === null ? "" : `${total.value.toLocaleString()} capsules`;
+  const note = now?.kept && counted(now.total, "capsule");
   return <Panel title="Audit" note={note} controls={controls} list={list} detail={chosen.value && <CapsuleDetail key={chosen.value} id={chosen.value} listed={looked} />} />;
+}
+
+interface Trail {
+  capsules: Capsule[];
+  total: number;
+  kept: boolean;
+}
+
+async function page(offset: number): Promise<Trail> {
+  return { ...(await ask<Omit<Trail, "kept">>("GET", `/api/v1/capsules/?limit=${PAGE}&offset=${offset}`)), kept: true };
+}
+
+function untrailed(error: unknown): Trail {
+  if (error instanceof Refusal && error.status === 404) return { capsules: [], total: 0, kept: false };
+  throw error;
+}
+
+/** The later ones, and of the earlier what comes right after them: between pages that were read apart some may be missing. */
+function joined(later: Capsule[], earlier: Capsule[]): Capsule[] {
+  const last = later.at(-1)?.sequence ?? 0;
+  const rest = earlier.filter((capsule) => capsule.sequence < last);
+  return rest[0]?.sequence === last - 1 ? [...later, ...rest] : later;
 }
 
 function Row({ capsule }: { capsule: Capsule }) {

@@ -27,7 +27,7 @@ export function Handlers() {
     <VirtualList items={all} label="Handlers" rowHeight={56} keyOf={({ handler }) => handler.handler_name} chosen={chosen.value}
       choose={({ handler }) => go("handlers", handler.handler_name)} row={({ plugin, handler }) => <Row plugin={plugin} handler={handler} />} />
   ); // prettier-ignore
-  const note = value.value && (failing ? `${all.length}, of which ${failing} fail` : `${all.length}`);
+  const note = value.value && (failing ? `${all.length}, of which ${failing} ${failing === 1 ? "fails" : "fail"}` : `${all.length}`);
   return <Panel title="Handlers" note={note} list={list}
     detail={looked && <HandlerDetail key={looked.handler.handler_name + looked.handler.attestation_id} found={looked} ran={again} />} />; // prettier-ignore
 }

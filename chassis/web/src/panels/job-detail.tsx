@@ -20,8 +20,8 @@ export function JobDetail({ id }: { id: string }) {
   const [shown, end] = useMemo(() => follow(id), [id]);
   useEffect(() => end, [end]);
   const children = useAsked(() => ask<{ jobs: Job[] }>("GET", path`/api/pulse/jobs/${id}/children`), [id], ["job"]);
-  const { job, lines } = shown.value;
-  if (!job) return <p class="muted loading">Loading…</p>;
+  const { job, lines, wrong } = shown.value;
+  if (!job) return wrong ? <p class="wrong">{wrong}</p> : <p class="muted loading">Loading…</p>;
   const going = active(job);
   const under = children.value.value?.jobs ?? [];
   return (

@@ -1,18 +1,20 @@
 /** One job and its log, kept up to date while somebody looks. */
 
 import { signal, type Signal } from "@preact/signals";
-import { ask, path } from "../api/client";
+import { ask, path, reason } from "../api/client";
 import { on } from "../api/live";
 import type { Job, JobLine } from "../api/shapes";
 
 export interface Followed {
   job: Job | null;
   lines: JobLine[];
+  /** Why it is not there. */
+  wrong: string;
 }
 
 /** Returns the signal, and what ends the following. */
 export function follow(id: string): [Signal<Followed>, () => void] {
-  const shown = signal<Followed>({ job: null, lines: [] });
+  const shown = signal<Followed>({ job: null, lines: [], wrong: "" });
   let reading: Promise<void> = Promise.resolve();
   const readLines = () => {
     reading = reading.then(async () => {
@@ -24,7 +26,7 @@ export function follow(id: string): [Signal<Followed>, () => void] {
   const readJob = async () => {
     shown.value = { ...shown.value, job: await ask<Job>("GET", path`/api/pulse/jobs/${id}`) };
   };
-  void readJob().catch(() => undefined);
+  readJob().catch((error: unknown) => (shown.value = { ...shown.value, wrong: reason(error) }));
   readLines();
   const end = on<Job>("job", (job) => {
     if (job.id !== id) return;

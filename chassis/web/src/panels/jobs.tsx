@@ -21,11 +21,12 @@ const STATES = ["", "running", "queued", "failed", "completed", "cancelled", "pa
 export function Jobs() {
   const state = useSignal("");
   const query = `/api/pulse/jobs?limit=${LIMIT}&status=${state.value}`;
-  const { value, wrong } = useAsked(() => ask<{ jobs: Job[] }>("GET", query), [state.value]);
+  const { value, wrong, again } = useAsked(() => ask<{ jobs: Job[] }>("GET", query), [state.value]);
   useEffect(
     () => on<Job>("job", (job) => {
       const jobs = value.value?.jobs;
       if (jobs) value.value = { jobs: merged(jobs, job, state.value) };
+      else again(); // What is on its way may be of before.
     }),
     [],
   ); // prettier-ignore

@@ -1,6 +1,7 @@
 /** What every panel is made of: a heading with its controls, a list, and beside it what was chosen. */
 
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "../ui/button";
 import { go, section } from "../shell/route";
 
@@ -13,6 +14,19 @@ interface PanelProps {
 }
 
 export function Panel({ title, note, controls, list, detail }: PanelProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const opener = useRef<HTMLElement | null>(null);
+  const back = useRef<HTMLButtonElement>(null);
+  const open = Boolean(detail);
+  useLayoutEffect(() => {
+    if (!open) return;
+    // Where there is room for one of the two, the list is not there any more, nor is what was pressed in it.
+    if (!box.current!.checkVisibility()) back.current!.focus();
+    return () => {
+      const there = opener.current?.isConnected ? opener.current : box.current?.querySelector<HTMLElement>("[tabindex], button");
+      if (document.activeElement === document.body) there?.focus();
+    };
+  }, [open]);
   return (
     <div class={`panel ${detail ? "with-detail" : ""}`}>
       <header class="panel-head">
@@ -21,10 +35,10 @@ export function Panel({ title, note, controls, list, detail }: PanelProps) {
         <span class="spring" />
         {controls}
       </header>
-      <div class="panel-list">{list}</div>
+      <div class="panel-list" ref={box} onFocusIn={(event) => (opener.current = event.target as HTMLElement)}>{list}</div>
       {detail && (
         <section class="detail" aria-label="Detail">
-          <IconButton icon="back" label="Back to the list" class="detail-back" onClick={() => go(section.value)} />
+          <IconButton at={back} icon="back" label="Back to the list" class="detail-back" onClick={() => go(section.value)} />
           {detail}
         </section>
       )}

@@ -8,6 +8,7 @@ import type { PluginInfo, PluginLine } from "../api/shapes";
 import { printed } from "../python/printed";
 import { complain } from "../shell/notices";
 import { Button } from "../ui/button";
+import { counted } from "../ui/count";
 import { size } from "../ui/size";
 import { Status } from "../ui/status";
 import { useAsked } from "./loading";
@@ -45,7 +46,7 @@ export function PluginDetail({ plugin }: { plugin: PluginInfo }) {
         ["Version", plugin.version],
         ["Attached at", plugin.address],
         ["Process", plugin.pid ? String(plugin.pid) : ""],
-        ["Memory", bytes ? `${size(bytes)} in ${processes} processes` : ""],
+        ["Memory", bytes ? `${size(bytes)} in ${counted(processes, "process", "processes")}` : ""],
         ["Restarts", plugin.restarts ? String(plugin.restarts) : ""],
         ...facts(plugin.name, plugin.details),
       ]} />

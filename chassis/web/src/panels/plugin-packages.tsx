@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { ask, fault, path, Refusal } from "../api/client";
 import { say } from "../shell/notices";
 import { Button, IconButton } from "../ui/button";
+import { counted } from "../ui/count";
 import { Field } from "../ui/field";
 import { useAsked } from "./loading";
 
@@ -67,7 +68,7 @@ export function PluginPackages({ plugin }: { plugin: string }) {
       </form>
       {brought.length > 0 && (
         <details>
-          <summary>{brought.length} packages that come with it</summary>
+          <summary>{counted(brought.length, "package")} that {brought.length === 1 ? "comes" : "come"} with it</summary>
           <ul class="packages">{brought.map((each) => <li key={each.name}>{each.name} <span class="muted">{each.version}</span></li>)}</ul>
         </details>
       )}

@@ -1,5 +1,7 @@
 /** What verifying the chain found: whether nothing was changed, and whether nothing is missing. */
 
+import { counted } from "../ui/count";
+
 export interface Verdict {
   valid: boolean;
   capsules_verified: number;
@@ -14,11 +16,11 @@ export function Verification({ verdict }: { verdict: Verdict }) {
   return (
     <div class="verdicts" role="status">
       <p class={`verdict ${valid ? "good" : "bad"}`}>
-        <b>{valid ? "Unchanged" : "Changed"}</b> {valid ? `${count.toLocaleString()} capsules have the content that was sealed, in the order it was.` : error}
+        <b>{valid ? "Unchanged" : "Changed"}</b> {valid ? `${counted(count, "capsule")}, as sealed and in that order.` : error}
       </p>
       {complete !== null && (
         <p class={`verdict ${complete ? "good" : "bad"}`}>
-          <b>{complete ? "Complete" : "Incomplete"}</b> {complete ? `Every run that was started left its capsule${running ? `; ${running} still run` : ""}.` : incomplete}
+          <b>{complete ? "Complete" : "Incomplete"}</b> {complete ? `Every run that was started left its capsule${running ? `; ${counted(running, "run")} under way` : ""}.` : incomplete}
         </p>
       )}
     </div>

@@ -7,6 +7,7 @@ import { complain } from "../shell/notices";
 import { termName } from "../canvas/glyphs";
 import { chosen, go } from "../shell/route";
 import { Button, IconButton } from "../ui/button";
+import { counted } from "../ui/count";
 import { Empty } from "../ui/empty";
 import { Status } from "../ui/status";
 import { duration, Time } from "../ui/time";
@@ -47,7 +48,7 @@ export function Watchers() {
               <span class="row-main"><b>{watcher.name || watcher.id}</b><span class="muted one-line">{wanted(watcher)}</span></span>
               <span class="row-side">
                 <Status of={watcher.enabled ? "enabled" : "paused"} />
-                <span class={watcher.error_count ? "wrong" : "muted"}>{watcher.fire_count} fired{watcher.error_count ? `, ${watcher.error_count} errors` : ""}</span>
+                <span class={watcher.error_count ? "wrong" : "muted"}>{watcher.fire_count} fired{watcher.error_count ? `, ${counted(watcher.error_count, "error")}` : ""}</span>
               </span>
             </button>
           </li>

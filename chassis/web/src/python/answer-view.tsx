@@ -14,24 +14,22 @@ import { TEXT_CHARACTERS_MAX, type Part } from "./output";
 import { printed } from "./printed";
 import { start, type Run } from "./run";
 
-const NEAR_END_PX = 40;
+const NEAR_PX = 40;
+const MARGIN_PX = 10;
 
 export function AnswerView({ id, run }: { id: string; run: Run }) {
   const box = useRef<HTMLDivElement>(null);
   const follow = useRef(true);
   const { parts, answer, progress, refusal, state } = run;
-  useEffect(() => {
-    if (state === "running" && follow.current) box.current!.scrollTop = box.current!.scrollHeight;
-  });
   const going = state === "running" || state === "waiting";
-  // What went wrong is said last.
-  useEffect(() => {
-    if (answer?.error) box.current!.scrollTop = box.current!.scrollHeight;
-  }, [answer]);
+  const see = () => {
+    if (follow.current) box.current!.scrollTop = newest(box.current!);
+  };
+  useEffect(see, [parts, answer, progress]);
   const silent = answer?.success && parts.length === 0 && (answer.result === null || answer.result === undefined);
   return (
     <div class="answer" ref={box} tabIndex={0} role="region" aria-label="Output" aria-busy={going}
-      onScroll={({ currentTarget: at }) => (follow.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX)}>
+      onScroll={({ currentTarget: at }) => (follow.current = Math.abs(at.scrollTop - newest(at)) < NEAR_PX)} onLoadCapture={see}>
       {going && progress && <ProgressBar progress={progress} />}
       {parts.some((part) => "cut" in part && part.cut) && <Cut answer={answer} />}
       {withoutTable(answer, parts).map((part, position) => <PartView key={position} part={part} />)}
@@ -43,6 +41,14 @@ export function AnswerView({ id, run }: { id: string; run: Run }) {
     </div>
   );
 } // prettier-ignore
+
+/** Where what came last is seen: the end of what was printed or went wrong, the beginning of anything else. */
+function newest(box: HTMLElement): number {
+  const end = box.scrollHeight - box.clientHeight;
+  const last = box.lastElementChild;
+  const read = last instanceof HTMLElement && !last.matches("pre, p, .failed");
+  return read ? Math.min(last.offsetTop - MARGIN_PX, end) : end;
+}
 
 /** Only the end of a very long text is shown; all that was kept of it is in the answer. */
 function Cut({ answer }: { answer: Answer | null }) {

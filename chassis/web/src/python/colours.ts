@@ -15,7 +15,8 @@ export const colours = HighlightStyle.define([
 ]);
 
 export const theme = EditorView.theme({
-  "&": { height: "100%", color: "var(--text)", backgroundColor: "transparent", fontSize: "13px" },
+  // Of the editor, and of the box that its tooltips are in: neither may have a height here.
+  "&": { color: "var(--text)", backgroundColor: "transparent", fontSize: "13px" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55" },
   ".cm-content": { padding: "8px 0", caretColor: "var(--accent)" },
@@ -36,9 +37,9 @@ export const theme = EditorView.theme({
   ".cm-placeholder": { color: "var(--muted)" },
   ".cm-tooltip": {
     backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)",
-    borderRadius: "8px", boxShadow: "var(--shadow)", overflow: "hidden",
+    borderRadius: "8px", boxShadow: "var(--shadow)",
   },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", fontSize: "12.5px", maxHeight: "14em" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", fontSize: "12.5px", maxHeight: "14em", borderRadius: "7px" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "3px 10px" },
   ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.7" },

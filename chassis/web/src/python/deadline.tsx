@@ -11,15 +11,19 @@ const SECONDS_MAX = 86_400;
 export function Deadline({ glyph }: { glyph: Glyph }) {
   const open = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
-  // Before the next key, which belongs to the field.
+  const button = useRef<HTMLButtonElement>(null);
+  const done = useRef(false);
+  // Before the next key, which belongs to the field, and after it to what opened it.
   useLayoutEffect(() => {
     field.current?.focus();
     field.current?.select();
+    if (done.current) button.current?.focus();
+    done.current = false;
   }, [open.value]);
   const set = glyph.timeout_seconds;
   if (!open.value) {
     const label = set ? `Deadline: ${set} s` : "Deadline: the variant's own";
-    return <IconButton icon="clock" label={label} pressed={set !== null} needs="run" onClick={() => (open.value = true)} />;
+    return <IconButton at={button} icon="clock" label={label} pressed={set !== null} needs="run" onClick={() => (open.value = true)} />;
   }
   return (
     <label class="deadline">
@@ -30,7 +34,13 @@ export function Deadline({ glyph }: { glyph: Glyph }) {
           change(glyph.id, { timeout_seconds: seconds > 0 ? Math.min(seconds, SECONDS_MAX) : null });
         }}
         onBlur={() => (open.value = false)}
-        onKeyDown={(event) => (event.key === "Enter" || event.key === "Escape") && event.currentTarget.blur()} />
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" && event.key !== "Escape") return;
+          // Or it would press the button, too.
+          event.preventDefault();
+          done.current = true;
+          event.currentTarget.blur();
+        }} />
       <span aria-hidden="true">s</span>
     </label>
   );

@@ -2,6 +2,7 @@
 
 import { ask } from "../api/client";
 import type { Name } from "../api/shapes";
+import { flowing } from "./docstring";
 
 let known: Promise<Map<string, Name>> | undefined;
 
@@ -22,6 +23,6 @@ export function described(name: Name): HTMLElement {
   const signature = box.appendChild(document.createElement("code"));
   signature.textContent = name.signature;
   const text = box.appendChild(document.createElement("p"));
-  text.textContent = name.doc;
+  text.textContent = flowing(name.doc);
   return box;
 }

@@ -5,7 +5,7 @@ import { ask, path, reason, Refusal, send } from "../api/client";
 import { barred } from "../api/session";
 import type { Answer, Progress } from "../api/shapes";
 import { told } from "../api/stream";
-import { flush, flushDue, glyph } from "../canvas/glyphs";
+import { answers, flush, flushDue, glyph } from "../canvas/glyphs";
 import { complain } from "../shell/notices";
 import { Output, type Part } from "./output";
 
@@ -45,7 +45,7 @@ export async function answered(id: string): Promise<Answer | null> {
 }
 
 export async function recall(id: string): Promise<void> {
-  const result = await answered(id);
+  const result = (answers.get(id) as Answer | undefined) ?? (await answered(id));
   if (result && run(id).value.state === "idle") show(id, result);
 }
 
@@ -78,6 +78,7 @@ export async function stop(id: string): Promise<void> {
 }
 
 export function show(id: string, answer: Answer): void {
+  answers.set(id, answer);
   run(id).value = { ...IDLE, state: "ended", executionId: answer.execution_id, answer, parts: Output.of(answer) };
 }
 
@@ -114,6 +115,7 @@ async function stream(id: string, shown: Signal<Run>, executionId: string): Prom
   for await (const { kind, data } of told(response)) {
     if (kind === "end") {
       output.flush();
+      answers.set(id, data);
       shown.value = { ...shown.value, state: "ended", answer: data as Answer };
     } else if (kind === "error") {
       throw new Refusal(503, (data as { error: string }).error);

@@ -1,8 +1,9 @@
 /** A table, a page at a time, sorted by the column whose head is pressed. */
 
 import { useComputed, useSignal } from "@preact/signals";
-import { lazy } from "../ui/lazy";
 import { IconButton } from "../ui/button";
+import { counted } from "../ui/count";
+import { lazy } from "../ui/lazy";
 import { csv } from "./csv";
 import { copy, download } from "./download";
 import { shown, type Table } from "./shape";
@@ -94,8 +95,4 @@ function Cell({ value, number }: { value: unknown; number: boolean }) {
       {text.slice(0, CELL_CHARACTERS_MAX)}
     </td>
   );
-}
-
-function counted(count: number, noun: string): string {
-  return `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 }

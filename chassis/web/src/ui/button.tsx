@@ -1,6 +1,6 @@
-/** Buttons. */
+/** Buttons. One that does nothing now stays in the focus order: whoever is on it would lose their place. */
 
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, Ref } from "preact";
 import type { Role } from "../api/roles";
 import { barred } from "../api/session";
 import { complain } from "../shell/notices";
@@ -16,21 +16,23 @@ interface IconButtonProps {
   class?: string;
   /** The role it takes; without that one is told why it does nothing. */
   needs?: Role;
+  /** The element, for who gives it the focus. */
+  at?: Ref<HTMLButtonElement>;
 }
 
 /** The label is what it is called, by screen readers and on hover. */
-export function IconButton({ icon, label, onClick, disabled, pressed, shortcut, class: kind, needs }: IconButtonProps) {
+export function IconButton({ icon, label, onClick, disabled, pressed, shortcut, class: kind, needs, at }: IconButtonProps) {
   const bar = needs ? barred(needs) : "";
   return (
     <button
+      ref={at ?? null}
       type="button"
       class={`icon-button ${kind ?? ""}`}
       aria-label={label}
       title={bar || (shortcut ? `${label} (${shortcut})` : label)}
       aria-pressed={pressed}
-      aria-disabled={bar !== "" || undefined}
-      disabled={disabled}
-      onClick={bar ? () => complain(bar) : onClick}
+      aria-disabled={disabled || bar !== "" || undefined}
+      onClick={(event) => press(event, bar, disabled, onClick)}
     >
       <Icon name={icon} />
     </button>
@@ -50,10 +52,16 @@ interface ButtonProps {
 export function Button({ children, onClick, kind = "plain", icon, disabled, submit, needs }: ButtonProps) {
   const bar = needs ? barred(needs) : "";
   return (
-    <button type={submit && !bar ? "submit" : "button"} class={`button ${kind}`} title={bar || undefined} disabled={disabled}
-      aria-disabled={bar !== "" || undefined} onClick={bar ? () => complain(bar) : onClick}>
+    <button type={submit ? "submit" : "button"} class={`button ${kind}`} title={bar || undefined}
+      aria-disabled={disabled || bar !== "" || undefined} onClick={(event) => press(event, bar, disabled, onClick)}>
       {icon && <Icon name={icon} />}
       {children}
     </button>
   );
+}
+
+function press(event: Event, bar: string, disabled = false, act?: () => void): void {
+  if (bar || disabled) event.preventDefault();
+  if (bar) complain(bar);
+  else if (!disabled) act?.();
 }

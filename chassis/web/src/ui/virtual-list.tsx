@@ -30,6 +30,9 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
   const first = Math.max(0, Math.floor(top.value / rowHeight) - BEYOND);
   const last = Math.min(items.length, Math.ceil((top.value + height.value) / rowHeight) + BEYOND);
   const position = chosen === undefined ? -1 : items.findIndex((item) => keyOf(item) === chosen);
+  // Where one goes on from after what was chosen is closed.
+  const from = useRef(-1);
+  if (position >= 0) from.current = position;
   const go = (to: number) => {
     const target = Math.min(Math.max(to, 0), items.length - 1);
     const item = items[target];
@@ -41,10 +44,10 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
     else if (above + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = above + rowHeight - element.clientHeight;
   };
   const steps: Record<string, number> = {
-    ArrowDown: position + 1,
-    ArrowUp: position < 0 ? 0 : position - 1,
-    PageDown: position + 10,
-    PageUp: position - 10,
+    ArrowDown: from.current + 1,
+    ArrowUp: from.current - 1,
+    PageDown: from.current + 10,
+    PageUp: from.current - 10,
     Home: 0,
     End: items.length - 1,
   };

@@ -158,7 +158,8 @@ def _named(job: Job, outcome: JobOutcome) -> JobOutcome:
 
 
 def _summary(result: Result) -> LogLine:
-    text = f"{result.outcome.value} after {result.duration_ms:.0f} ms, {result.attestations} attestations"
+    noun = "attestation" if result.attestations == 1 else "attestations"
+    text = f"{result.outcome.value} after {result.duration_ms:.0f} ms, {result.attestations} {noun}"
     facts = json.dumps({"cpu_ms": result.cpu_ms, "peak_rss_bytes": result.peak_rss_bytes})
     return LogLine(_now_ms(), "info" if result.success else "error", text, "summary", facts)
 
