@@ -121,6 +121,17 @@ def unjoined() -> None:
 
 
 @mutant
+def blind() -> None:
+    """Finds no handler that anybody published."""
+
+    def spoil(answer: domain.InitializeResponse) -> domain.InitializeResponse:
+        answer.handler_names[:] = [name for name in answer.handler_names if name.endswith((".script", ".__reload"))]
+        return answer
+
+    answers(DomainServicer, "Initialize", spoil)
+
+
+@mutant
 def growing() -> None:
     """Is another plugin each time it is initialised."""
     numbers = itertools.count()

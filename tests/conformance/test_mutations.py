@@ -28,6 +28,7 @@ CAUGHT_BY = {
     "doubled": "test_handler_names_are_unique_and_include_the_script",
     "never_firing": "test_watchers_are_never_none_and_each_fires_and_filters",
     "unjoined": "test_the_handlers_panel_shows_each_handler_with_what_fires_it",
+    "blind": "test_a_handler_that_the_command_line_dated_to_the_year_one_is_found",
     "growing": "test_initialize_may_come_again_and_answers_the_same",
     "ailing": "test_it_is_unhealthy_before_initialize_and_healthy_right_after",
     "lost": "test_an_expression_is_evaluated",
