@@ -5,7 +5,9 @@ The hosts of this module go by `a`, `b` and `c`; a test that ends one leaves it 
 
 from __future__ import annotations
 
+import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -198,3 +200,25 @@ def test_a_page_open_on_one_host_hears_of_jobs_of_the_other(start: Start) -> Non
         next(lines)
         job_id = b.enqueue("_result = 1")
         assert any(job_id in line for line in lines)
+
+
+def test_a_page_open_on_one_host_hears_at_once_all_that_a_run_of_the_other_says(start: Start) -> None:
+    a, b = start("a"), start("b")
+    assert b.http.put("/api/canvas/told", json={"symbol": "py"}).status_code == 200
+    long = "".join(f'line {n}: "ä"\n' for n in range(3000))
+    code = f"import time\nprint({long!r}, flush=True)\nwhile True: time.sleep(1)"
+    with (
+        a.http.stream("GET", "/api/events", params={"kinds": "glyph_output"}, timeout=30) as events,
+        ThreadPoolExecutor() as asking,
+    ):
+        lines = events.iter_lines()
+        next(lines)
+        body = {"content": code, "glyph_id": "told", "timeout_secs": 90}
+        run = asking.submit(b.http.post, "/api/python/execute", json=body, timeout=120)
+        heard = ""
+        while long not in heard:
+            line = next(line for line in lines if line.startswith("data: "))
+            told = json.loads(line.removeprefix("data: "))
+            heard += "".join(each["data"]["text"] for each in told["said"] if each["kind"] == "stdout")
+        assert not run.done()
+        b.http.post("/api/python/cancel", json={"execution_id": told["execution_id"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from qntx.host.answers import EVENT, FED_BYTES_MAX, Answers
 from qntx.host.canvas import RESULT_BYTES_MAX, Canvas, Glyph
-from qntx.host.events import Hub
+from qntx.host.events import HostEvent, Hub
 from qntx.host.executor import Answer, Happened, Script
 from qntx.host.store.memory import MemoryStore
 from qntx.host.transcripts import Transcripts
@@ -69,7 +70,7 @@ class World:
         await self.canvas.put(Glyph("later", "ix"))
         await self.canvas.keep_answer("later", b'{"job_id":"LATER"}')
         await self.canvas.put(Glyph("waits", "py", fed_by="later"))
-        self.hub.publish("job", id="LATER", status="completed", result="later")
+        self.hub.publish("job", id="LATER", status="completed", completed_at="now", result="later")
         async with asyncio.timeout(10):
             await self.store.arrived(0)
 
@@ -160,9 +161,9 @@ async def test_the_result_of_an_ix_glyphs_job_is_its_answer(world: World) -> Non
     await world.canvas.keep_answer("i", b'{"job_id":"JB1"}')
     await world.canvas.put(Glyph("b", "py:data", fed_by="i"))
 
-    world.hub.publish("job", id="JB2", status="completed", result="another's")
+    world.hub.publish("job", id="JB2", status="completed", completed_at="now", result="another's")
     world.hub.publish("job", id="JB1", status="running", result=None)
-    world.hub.publish("job", id="JB1", status="completed", result={"rows": 3})
+    world.hub.publish("job", id="JB1", status="completed", completed_at="now", result={"rows": 3})
 
     async with asyncio.timeout(10):
         await world.store.arrived(0)
@@ -171,7 +172,7 @@ async def test_the_result_of_an_ix_glyphs_job_is_its_answer(world: World) -> Non
 
 async def test_a_job_that_ended_before_the_page_could_say_whose_it_is_is_fed_on_once(world: World) -> None:
     await world.canvas.put(Glyph("b", "py:data", fed_by="i"))
-    world.hub.publish("job", id="JB1", status="completed", result=7)
+    world.hub.publish("job", id="JB1", status="completed", completed_at="now", result=7)
     await world.hub_is_heard()
 
     await world.canvas.keep_answer("i", b'{"job_id":"JB1"}')
@@ -192,3 +193,32 @@ async def test_what_is_too_large_is_neither_kept_nor_fed_on_and_says_so(world: W
     assert await world.filed() == []
     assert FED_BYTES_MAX < RESULT_BYTES_MAX
     assert [told["error"][:7] for told in world.told if told["glyph_id"] == "b"] == ["not run"]
+
+
+async def test_a_jobs_answer_is_fed_on_once_though_every_host_hears_of_it(world: World) -> None:
+    await world.canvas.keep_answer("i", b'{"job_id":"JB1"}')
+    await world.canvas.put(Glyph("b", "py:data", fed_by="i"))
+    done = {"id": "JB1", "status": "completed", "completed_at": "now", "result": 7}
+
+    world.hub.publish("job", **done)
+    world.hub.pass_on(HostEvent("job", done, elsewhere=True))
+    world.hub.pass_on(HostEvent("job", done | {"result": None}, elsewhere=True))
+    world.hub.publish("job", **done | {"completed_at": "later, run again"})
+    await world.hub_is_heard()
+
+    async with asyncio.timeout(10):
+        await world.store.arrived(2)
+    assert await world.filed() == [{"answer": "later"}, {"answer": 7}, {"answer": 7}]
+
+
+@pytest.mark.parametrize(
+    "result", ["x" * FED_BYTES_MAX, "x" * (FED_BYTES_MAX - 10), json.loads("[" * 200 + "]" * 200)], ids=lambda _: ""
+)
+async def test_what_cannot_be_attested_is_not_fed_on_and_says_so(world: World, result: Any) -> None:
+    await world.run(Script(code="1", glyph_id="a"), answer(result))
+    await asyncio.sleep(0)
+
+    assert await world.filed() == []
+    assert [told["error"][:32] for told in world.told if told["glyph_id"] == "b"] == [
+        "not run: what feeds it answered "
+    ]

@@ -6,33 +6,43 @@ The executor tells of each run, whoever asked for it. An ix glyph runs nothing i
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import structlog
 
-from qntx.errors import ChassisError, NotFound
+from qntx.errors import ChassisError, InvalidRequest, NotFound
 from qntx.host.canvas import RESULT_BYTES_MAX
 from qntx.host.events import Hub
 from qntx.host.executor import Answer, Happened, Script
 from qntx.host.keeping import CanvasStore
 from qntx.host.melds import actor, answered, upstream_of
+from qntx.host.store.admission import ATTESTATION_BYTES_MAX, admit
 from qntx.host.store.base import AttestationStore
 from qntx.host.transcripts import Transcripts
 from qntx.model.attestation import Filter
 
 EVENT = "glyph_fired"
-FED_BYTES_MAX = 4 * 1024 * 1024
-"""Attestations are kept for good; what is larger is not made into one."""
+FED_BYTES_MAX = ATTESTATION_BYTES_MAX
+"""What is larger cannot be made into one."""
 UNCLAIMED_MAX = 16
 TOO_LARGE = "The result was too large to keep. Run the glyph again to see it."
 
 log = structlog.get_logger("qntx.host.answers")
+
+
+class _Done(NamedTuple):
+    """A job's answer."""
+
+    job_id: str
+    completed_at: str
+    answer_json: bytes
 
 
 class Answers:
@@ -45,7 +55,7 @@ class Answers:
         self._transcripts = transcripts
         self._newest: dict[str, str] = {}
         """Of the runs under way whose glyph feeds others: its newest attestation when they began."""
-        self._unclaimed: dict[str, bytes] = {}
+        self._unclaimed: dict[str, _Done] = {}
         """What jobs answered that ended before a glyph said that they are its own; the last few."""
 
     async def __aenter__(self) -> Self:
@@ -95,9 +105,9 @@ class Answers:
     async def ingests(self, glyph_id: str, job_id: str) -> None:
         """That job is the ix glyph's. It may have ended by now: a page is slower than a short job."""
         self._publish(glyph_id, job_id, "started", "")
-        answer_json = self._unclaimed.pop(job_id, None)
-        if answer_json is not None and await self._canvas.fed_by(glyph_id):
-            await self._feed(glyph_id, answer_json)
+        done = self._unclaimed.pop(job_id, None)
+        if done is not None and await self._canvas.fed_by(glyph_id):
+            await self._feed(glyph_id, done.answer_json, done)
 
     async def _upstream(self, source: str) -> Any:
         """What the glyph that feeds this one last attested, or else answered."""
@@ -113,15 +123,26 @@ class Answers:
             told = msgspec.json.encode(short)
         await self._canvas.keep_answer(glyph_id, told)
 
-    async def _feed(self, glyph_id: str, answer_json: bytes) -> None:
-        """Sets off what is melded, by an attestation of the answer."""
-        if len(answer_json) <= FED_BYTES_MAX:
-            await self._store.add(answered(glyph_id, msgspec.json.decode(answer_json)))
+    async def _feed(self, glyph_id: str, answer_json: bytes, done: _Done | None = None) -> None:
+        """Set off what is melded, by an attestation of the answer.
+
+        Of a job that has `done` every host hears that shares its database: the id sees to it that there is one.
+        """
+        if len(answer_json) > FED_BYTES_MAX:
+            await self._cannot_feed(glyph_id, f"{len(answer_json) / 1024 / 1024:.1f} MiB, more than is fed on")
             return
-        size = f"{len(answer_json) / 1024 / 1024:.1f} MiB"
-        reason = (
-            f"not run: what feeds it answered {size}, more than is fed on; let it answer less, or attest it in parts"
-        )
+        draft = answered(glyph_id, msgspec.json.decode(answer_json))
+        try:
+            if done is None:
+                await self._store.add(draft)
+            else:
+                same = hashlib.sha256(f"{glyph_id}\0{done.job_id}\0{done.completed_at}".encode()).digest()
+                await self._store.put(admit(draft, time.time_ns() // 1_000_000, same))
+        except InvalidRequest as fault:
+            await self._cannot_feed(glyph_id, f"what cannot be attested ({fault})")
+
+    async def _cannot_feed(self, glyph_id: str, answered: str) -> None:
+        reason = f"not run: what feeds it answered {answered}; let it answer less, or attest it in parts"
         for fed in await self._canvas.fed_by(glyph_id):
             self._publish(fed, "", "error", reason)
 
@@ -132,20 +153,22 @@ class Answers:
     async def _follow_jobs(self) -> None:
         async with aclosing(self._hub.listen(["job"])) as events:
             async for event in events:
-                if event.data.get("status") != "completed":
+                told = event.data
+                # Of what ran in another host a long result is not told; that one feeds it on.
+                if told.get("status") != "completed" or (event.elsewhere and told["result"] is None):
                     continue
                 try:
-                    await self._job_ended(event.data["id"], msgspec.json.encode(event.data["result"]))
+                    await self._job_ended(_Done(told["id"], told["completed_at"], msgspec.json.encode(told["result"])))
                 except ChassisError as error:
-                    log.warning("answer of an ix glyph is not fed on", job=event.data["id"], reason=str(error))
+                    log.warning("answer of an ix glyph is not fed on", job=told["id"], reason=str(error))
 
-    async def _job_ended(self, job_id: str, answer_json: bytes) -> None:
-        glyphs = await self._canvas.ingesting(job_id)
+    async def _job_ended(self, done: _Done) -> None:
+        glyphs = await self._canvas.ingesting(done.job_id)
         for glyph_id in glyphs:
             if await self._canvas.fed_by(glyph_id):
-                await self._feed(glyph_id, answer_json)
-        if not glyphs and len(answer_json) <= FED_BYTES_MAX:
-            self._unclaimed[job_id] = answer_json
+                await self._feed(glyph_id, done.answer_json, done)
+        if not glyphs and len(done.answer_json) <= FED_BYTES_MAX:
+            self._unclaimed[done.job_id] = done
             while len(self._unclaimed) > UNCLAIMED_MAX:
                 del self._unclaimed[next(iter(self._unclaimed))]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, suppress
 from types import TracebackType
@@ -22,6 +23,7 @@ from qntx.db.postgres import CONNECT_SECONDS, SILENCE
 from qntx.db.postgres_database import Database
 from qntx.errors import Unavailable
 from qntx.host.events import HostEvent, Hub
+from qntx.host.fragments import FRAGMENT, NOTICE_BYTES_MAX, Joined, fragments
 
 CHANNEL = "qntx_events"
 KINDS = ("firing", "glyph", "glyph_fired", "glyph_output", "job")
@@ -29,8 +31,8 @@ KINDS = ("firing", "glyph", "glyph_fired", "glyph_output", "job")
 
 TOGETHER_SECONDS = 0.05
 TOGETHER_MAX = 500
-BYTES_MAX = 7900
-"""PostgreSQL passes on less than 8000."""
+WAITING_MAX = 4000
+"""Notices that wait while the database is away; older ones are dropped."""
 
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
@@ -45,7 +47,8 @@ class Relay:
         self._database = database
         self._hub = hub
         self._name = uuid.uuid4().hex
-        self._waiting: list[str] = []
+        self._waiting: deque[str] = deque(maxlen=WAITING_MAX)
+        self._joined = Joined()
         self._something = asyncio.Event()
         self._stack = AsyncExitStack()
 
@@ -62,8 +65,8 @@ class Relay:
     async def _gather(self) -> None:
         async with aclosing(self._hub.listen(KINDS)) as events:
             async for event in events:
-                if not event.elsewhere and (text := self._text(event)):
-                    self._waiting.append(text)
+                if not event.elsewhere:
+                    self._waiting.extend(self._notices(event))
                     self._something.set()
 
     async def _send(self) -> None:
@@ -71,9 +74,9 @@ class Relay:
             await self._something.wait()
             await asyncio.sleep(TOGETHER_SECONDS)
             self._something.clear()
-            while texts := self._waiting[:TOGETHER_MAX]:
-                del self._waiting[: len(texts)]
-                await self._notify(texts)
+            while self._waiting:
+                together = min(len(self._waiting), TOGETHER_MAX)
+                await self._notify([self._waiting.popleft() for _ in range(together)])
 
     async def _notify(self, texts: list[str]) -> None:
         def work(connection: Connection) -> None:
@@ -84,13 +87,19 @@ class Relay:
         except Unavailable as error:
             log.debug("other hosts were not told", events=len(texts), reason=str(error))
 
-    def _text(self, event: HostEvent) -> str:
-        """The event as it is passed on; without its result where that is too long, and empty where all of it is."""
+    def _notices(self, event: HostEvent) -> list[str]:
+        """As one or in fragments; without its result where that is too long, and none where all of it is."""
         for data in (event.data, event.data | {"result": None if event.kind == "job" else ""}):
-            text = json.dumps({"from": self._name, "kind": event.kind, "data": data})
-            if len(text) <= BYTES_MAX:
-                return text
-        return ""
+            text = self._encoded(event.kind, data)
+            if len(text) <= NOTICE_BYTES_MAX:
+                return [text]
+            if cut := fragments(text):
+                return [self._encoded(FRAGMENT, each) for each in cut]
+        return []
+
+    def _encoded(self, kind: str, data: dict[str, Any]) -> str:
+        """In ASCII: as many bytes as characters."""
+        return json.dumps({"from": self._name, "kind": kind, "data": data})
 
     async def _listen(self) -> None:
         while True:
@@ -107,9 +116,16 @@ class Relay:
     async def _hear(self, connection: AsyncConnection) -> None:
         while True:
             async for notice in connection.notifies(timeout=LOOK_SECONDS):
-                told: dict[str, Any] = json.loads(notice.payload)
-                if told["from"] != self._name:
-                    self._hub.pass_on(HostEvent(told["kind"], told["data"], elsewhere=True))
+                self._pass_on(notice.payload)
+
+    def _pass_on(self, text: str) -> None:
+        told: dict[str, Any] = json.loads(text)
+        if told["from"] == self._name:
+            return
+        if told["kind"] != FRAGMENT:
+            self._hub.pass_on(HostEvent(told["kind"], told["data"], elsewhere=True))
+        elif whole := self._joined.add(told["from"], told["data"]):
+            self._pass_on(whole)
 
 
 async def heed(hub: Hub, look: Callable[[], Awaitable[None]]) -> None:
