@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from qntx.engine.notes import BACKLOG_BYTES_MAX, BATCH, Notes
+import pytest
+
+from qntx.engine.notes import BACKLOG_BYTES_MAX, BATCH, DRAFTS_MAX, Notes
+from qntx.engine.untrusted import Unreadable
+from qntx.script.drafts import DRAFT_BYTES_MAX
 
 
 class Home:
@@ -43,7 +47,7 @@ async def test_an_id_can_be_asked_for_long_after_its_batch_was_stored() -> None:
     line = Line()
     line.home.open.set()
     for number in range(3 * BATCH):
-        line.notes.add([b"%d" % number])
+        line.notes.add(b"%d" % number)
     await line.notes.settled()
 
     line.notes.want(BATCH + 7)
@@ -56,7 +60,7 @@ async def test_a_store_that_does_not_keep_up_stops_the_script_and_then_lets_it_g
     line = Line()
     draft = b"x" * 1024
     for _ in range(BACKLOG_BYTES_MAX // 1024 + 1):
-        line.notes.add([draft])
+        line.notes.add(draft)
     assert line.full[-1] is True
 
     line.home.open.set()
@@ -64,3 +68,14 @@ async def test_a_store_that_does_not_keep_up_stops_the_script_and_then_lets_it_g
 
     assert line.full[-1] is False
     assert line.notes.answered == line.notes.received == len(line.home.taken)
+
+
+async def test_what_no_script_sends_by_accident_is_refused_before_it_is_taken_apart() -> None:
+    line = Line()
+
+    with pytest.raises(OverflowError, match=f"more than {DRAFTS_MAX} attestations"):
+        line.notes.add(b"\n" * DRAFTS_MAX)
+    with pytest.raises(Unreadable, match="an attestation of 1048577 bytes"):
+        Line().notes.add(b"{}\n" + b"x" * (DRAFT_BYTES_MAX + 1))
+
+    assert line.home.taken == []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from qntx.engine.api import Home
 from qntx.engine.untrusted import Unreadable
 from qntx.errors import ChassisError
+from qntx.script.drafts import DRAFT_BYTES_MAX
 
 BATCH = 2000
 BACKLOG_BYTES_MAX = 2 * 1024 * 1024
@@ -70,13 +71,17 @@ class Notes:
         """Drafts that were stored or refused."""
         return self._settled - self._first
 
-    def add(self, drafts: list[bytes]) -> None:
-        """Take drafts as they come off the line."""
-        self._received += len(drafts)
+    def add(self, payload: bytes) -> None:
+        """Take drafts, one a line, as they come off the worker's line."""
+        self._received += payload.count(b"\n") + 1
         if self._received - self._first > DRAFTS_MAX:
             raise OverflowError(f"more than {DRAFTS_MAX} attestations in one run")
+        drafts = payload.split(b"\n")
+        sizes = list(map(len, drafts))
+        if max(sizes) > DRAFT_BYTES_MAX:
+            raise Unreadable(f"an attestation of {max(sizes)} bytes")
         self._drafts += drafts
-        self._backlog_bytes += sum(map(len, drafts))
+        self._backlog_bytes += sum(sizes)
         if self._backlog_bytes > BACKLOG_BYTES_MAX:
             self._on_backlog(True)
         if self._storing is None:

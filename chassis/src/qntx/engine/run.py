@@ -13,12 +13,13 @@ from typing import Any
 
 from qntx.engine.advice import advice
 from qntx.engine.api import Event, Home
+from qntx.engine.calls import Calls
 from qntx.engine.notes import Notes
 from qntx.engine.output import Output
 from qntx.engine.quota import Watch
-from qntx.engine.untrusted import Unreadable, checked_json, read_json
+from qntx.engine.untrusted import BUILT_BYTES_MAX, Unreadable, built_bytes, checked_json, read_json
 from qntx.engine.worker import STDERR, STDOUT, Exit, Worker
-from qntx.errors import ChassisError, WorkerLost
+from qntx.errors import WorkerLost
 from qntx.model.execution import Execution, Outcome, Result
 from qntx.worker import frames
 from qntx.worker.sandbox.policy import FULL
@@ -27,7 +28,6 @@ GRACE_SECONDS = 0.25
 DUMP_AFTER_SECONDS = 0.2
 EXIT_SECONDS = 5.0
 SETTLE_SECONDS = 30.0
-CALLS_MAX = 64
 TOLD_BYTES_MAX = 16 * 1024 * 1024
 OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 JSON_INLINE_BYTES = 256 * 1024
@@ -45,7 +45,6 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._worker = worker
         self._execution = execution
-        self._home = home
         self._on_event = on_event
         self._rung = rung
         self._sequence = itertools.count()
@@ -55,7 +54,7 @@ class Run:
             STDERR: Output("stderr", execution.limits.output_bytes),
         }
         self._notes = Notes(home, worker.drafts, self._stored, self._refused, self._backlog)
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = Calls(home, self._answer, self._notes.settled)
         self._timers: list[asyncio.TimerHandle] = []
         self._watch = Watch(worker.scratch, worker.pid, execution.limits.scratch_mib, self._break)
         self._stopped: Outcome | None = None
@@ -63,6 +62,8 @@ class Run:
         self._dump_from = -1
         self._fault = ""
         self._told_bytes = 0
+        self._told_cut = False
+        self._shown_bytes = 0
         self._displays: list[dict[str, Any]] = []
 
     def stop(self, why: Outcome) -> None:
@@ -99,8 +100,7 @@ class Run:
             if not self._ended.done() or self._is_unwanted():
                 self._worker.kill()
             self._notes.abandon()
-            for call in self._calls:
-                call.cancel()
+            self._calls.abandon()
         result = await self._result(payload, exit, 1000 * (time.perf_counter() - started))
         self._emit("end", result)
         return result
@@ -116,16 +116,16 @@ class Run:
             if kind == frames.RESULT:
                 self._ended.set_result(payload)
             elif kind == frames.NOTES:
-                self._notes.add(payload.split(b"\n"))
+                self._notes.add(payload)
             elif kind == frames.WANT:
                 self._notes.want(_number(read_json(payload)))
             elif kind == frames.CALL:
-                self._called(read_json(payload))
+                self._calls.add(payload)
             elif kind == frames.TELL:
                 self._told(payload)
             else:
                 raise Unreadable(f"a frame of kind {kind}")
-        except (Unreadable, OverflowError) as fault:
+        except (Unreadable, OverflowError, RecursionError) as fault:
             self._break(f"it sent its engine {fault}")
 
     def on_output(self, stream: int, chunk: bytes) -> None:
@@ -207,23 +207,6 @@ class Run:
 
     # Calls home ----------------------------------------------------------------------------------------------------
 
-    def _called(self, request: Any) -> None:
-        number, name, arguments = _call(request)
-        if len(self._calls) >= CALLS_MAX:
-            self._answer({"number": number, "error": f"{name}: {CALLS_MAX} calls are under way already"})
-            return
-        task = self._loop.create_task(self._call(number, name, arguments))
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-
-    async def _call(self, number: int, name: str, arguments: dict[str, Any]) -> None:
-        # What was attested before the call is there when the call looks for it.
-        await self._notes.settled()
-        try:
-            self._answer({"number": number, "value": await self._home.call(name, arguments)})
-        except (ChassisError, RuntimeError, ValueError, LookupError, TypeError, OSError) as refused:
-            self._answer({"number": number, "error": str(refused)})
-
     def _answer(self, answer: dict[str, Any]) -> None:
         self._send(frames.RETURN, answer)
 
@@ -250,18 +233,27 @@ class Run:
     def _told(self, payload: bytes) -> None:
         """An event of the script's own. Their sum is bounded: whoever listens slowly must be able to hold them all."""
         self._told_bytes += len(payload)
-        if self._told_bytes > TOLD_BYTES_MAX:
-            if self._told_bytes - len(payload) <= TOLD_BYTES_MAX:
-                mark = f"displays, progress and logs end here: the limit is {TOLD_BYTES_MAX} bytes"
-                self._emit("log", {"level": "warning", "message": mark, "fields": {}})
+        if self._told_cut or self._told_bytes > TOLD_BYTES_MAX:
+            self._cut_told()
             return
         match read_json(payload):
             case [str(kind), dict(data)] if kind in TOLD_KINDS:
                 if kind == "display":
+                    # These are kept until the end, as objects.
+                    self._shown_bytes += built_bytes(payload)
+                    if self._shown_bytes > BUILT_BYTES_MAX:
+                        self._cut_told()
+                        return
                     self._displays.append(data)
                 self._emit(kind, data)
             case _:
                 raise Unreadable("an event of unknown form")
+
+    def _cut_told(self) -> None:
+        if not self._told_cut:
+            self._told_cut = True
+            mark = f"displays, progress and logs end here: the limit is {TOLD_BYTES_MAX} bytes"
+            self._emit("log", {"level": "warning", "message": mark, "fields": {}})
 
     def _emit(self, kind: str, data: Any) -> None:
         if self._on_event is not None:
@@ -381,10 +373,3 @@ def _number(value: Any) -> int:
     if isinstance(value, int) and value >= 0:
         return value
     raise Unreadable("a number that is none")
-
-
-def _call(request: Any) -> tuple[int, str, dict[str, Any]]:
-    match request:
-        case [int(number), str(name), dict(arguments)]:
-            return number, name, arguments
-    raise Unreadable("a call of unknown form")

@@ -1,14 +1,29 @@
-"""Reading what hostile code may have written."""
+"""Reading what hostile code may have written.
+
+A few bytes of JSON can take fifty times as much as objects, so that nothing is read that would take more than a bound,
+and what is only passed on is not read at all.
+"""
 
 from __future__ import annotations
 
+import codecs
 import gc
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
+import msgspec
+
 SMALL_BYTES = 64 * 1024
+BUILT_BYTES_MAX = 256 * 1024 * 1024
+# What Python takes for a value, and for a list and a dict that hold one, beside the text itself.
+VALUE_BYTES, LIST_BYTES, DICT_BYTES = 64, 96, 192
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+DIGITS_MAX = 4300
+"""Of a number that Python makes an integer of."""
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (DIGITS_MAX + 1))
+_skim = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Unreadable(ValueError):
@@ -17,19 +32,35 @@ class Unreadable(ValueError):
 
 def read_json(data: bytes) -> Any:
     """The JSON value, its text free of what UTF-8 cannot carry."""
+    if len(data) > SMALL_BYTES and built_bytes(data) > BUILT_BYTES_MAX:
+        raise Unreadable(f"JSON of so many values that reading it would take more than {BUILT_BYTES_MAX} bytes")
     try:
         value = (_decode if len(data) <= SMALL_BYTES else _decode_large)(data.decode("utf-8"))
+        return printable(value) if _SURROGATE.search(data) else value
     except (ValueError, RecursionError) as fault:
         raise Unreadable(f"not JSON: {fault}") from fault
-    return printable(value) if _SURROGATE.search(data) else value
 
 
 def checked_json(data: bytes) -> bytes:
-    """The same bytes where they are JSON that any reader takes."""
+    """The same bytes where they are JSON that any reader takes. Nothing is built of them, unless they need mending."""
+    try:
+        _skim(data)
+        if _is_plain(data):
+            return data
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Not JSON, or mendable; what reads it knows.
+        pass
     value = read_json(data)
     if _SURROGATE.search(data):
         return json.dumps(value, ensure_ascii=False).encode()
     return data
+
+
+def built_bytes(data: bytes) -> int:
+    """About what that JSON takes as objects."""
+    most = len(data) + _values_bytes(data)
+    # What looks like a value within a text is none, which is looked at where it matters.
+    return most if most <= BUILT_BYTES_MAX else len(data) + sum(map(_values_bytes, _outside_texts(data)))
 
 
 def printable(value: Any) -> Any:
@@ -41,6 +72,35 @@ def printable(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(key): printable(item) for key, item in value.items()}
     return value
+
+
+def _values_bytes(data: bytes) -> int:
+    return VALUE_BYTES * data.count(b",") + LIST_BYTES * data.count(b"[") + DICT_BYTES * data.count(b"{")
+
+
+def _outside_texts(data: bytes) -> Iterator[bytes]:
+    """All that is in no text, piece by piece."""
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    within = False
+    for start in range(0, len(data), SMALL_BYTES):
+        parts = data[start : start + SMALL_BYTES].split(b'"')
+        yield b"".join(parts[within::2])
+        within ^= len(parts) % 2 == 0
+
+
+def _is_plain(data: bytes) -> bool:
+    """Has it no long numbers? Raises UnicodeDecodeError where it is not UTF-8.
+
+    In pieces: as one text it may take four times its bytes, and no other thread goes on while it is looked at.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    for start in range(0, len(data), SMALL_BYTES):
+        end = start + SMALL_BYTES
+        decode(data[start:end])
+        if _LONG_NUMBER.search(data, start, end + DIGITS_MAX):
+            return False
+    decode(b"", final=True)
+    return True
 
 
 def _decode_large(text: str) -> Any:

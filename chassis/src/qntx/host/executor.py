@@ -295,9 +295,10 @@ def _recorded(response: python_pb2.PythonExecuteResponse) -> Result:
 
 
 def _valid(result_json: bytes) -> msgspec.Raw:
-    """The plugin's JSON, spliced into the answer only if it is one whole value."""
+    """The plugin's JSON, spliced into the answer only if it is one whole value. None of it is built here."""
     try:
-        msgspec.json.decode(result_json)
+        msgspec.json.decode(result_json, type=msgspec.Raw)
+        result_json.decode()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return msgspec.Raw(msgspec.json.encode(result_json.decode(errors="replace")))
     return msgspec.Raw(result_json)
