@@ -180,6 +180,7 @@ async def test_health_never_blinks_while_wheels_crash(plugin):
 async def test_an_index_that_is_away_is_named_and_leaves_all_as_it_was(start, plugin, monkeypatch):
     await plugin.install("leaf==1.0")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as taken:
         # Nobody listens there, and nobody else can.
         taken.bind(("127.0.0.1", 0))
