@@ -139,7 +139,7 @@ def test_doctor_says_whose_the_keys_are(command_line: CommandLine, bare_home: Ho
     [before] = [finding for finding in private if finding["subject"] == "keys"]
     [after] = [finding for finding in open_to_all if finding["subject"] == "keys"]
     assert before["status"] == "ok"
-    assert (after["status"], after["remedy"]) == ("missing", f"chmod 700 {bare_home.keys}")
+    assert (after["status"], after["remedy"]) == ("wrong", f"chmod 700 {bare_home.keys}")
 
 
 def test_an_unknown_key_of_the_configuration_stops_the_host(command_line: CommandLine, bare_home: Home) -> None:
@@ -179,9 +179,9 @@ def test_doctor_says_who_may_call_the_host(command_line: CommandLine, bare_home:
     broken = access()
 
     assert (alone[0], "without tokens" in alone[1]) == ("ok", True)
-    assert (tokenless[0], "qntx token create" in tokenless[1]) == ("missing", True)
+    assert (tokenless[0], "qntx token create" in tokenless[1]) == ("wrong", True)
     assert (guarded[0], "with one of 1 tokens" in guarded[1]) == ("ok", True)
-    assert (broken[0], "/nowhere.pem" in broken[1]) == ("missing", True)
+    assert (broken[0], "/nowhere.pem" in broken[1]) == ("wrong", True)
 
 
 def test_doctor_says_which_extras_are_there(command_line: CommandLine) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,22 @@ def test_two_syncs_at_once_build_once(qntx: Sync, tmp_path: Path) -> None:
 
     assert sorted(answer["built"] for answer in answers) == [False, True]
     assert len(builds(tmp_path)) == 1
+
+
+def test_ctrl_c_ends_a_build_that_is_going_on(qntx: Sync, tmp_path: Path) -> None:
+    begun, python = tmp_path / "begun", tmp_path / "python-that-hangs"
+    python.write_text(f"#!/bin/sh\ntouch {begun}\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.1; done\n")
+    python.chmod(0o755)
+    command = [sys.executable, "-m", "qntx.cli", "variant", "sync", "--python", str(python)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not begun.exists() and process.poll() is None:
+        time.sleep(0.05)
+
+    process.send_signal(signal.SIGINT)
+
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert builds(tmp_path) == []
 
 
 def test_what_an_interrupted_build_left_is_removed(qntx: Sync, tmp_path: Path) -> None:

@@ -111,6 +111,35 @@ def test_proof_is_of_the_size_asked_for(ids: list[str], capsys: pytest.CaptureFi
     assert main(["capsule", "proof", ids[4], "--size", "3"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["list", "--limit", str(2**70)], 2, "--limit"),
+        (["list", "--offset", str(2**70)], 2, "--offset"),
+        (["proof", "nothing", "--size", str(2**70)], 2, "--size"),
+        (["verify", "--checkpoint", "capsules.db"], 1, "checkpoint"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(
+    ids: list[str],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(home)
+
+    assert main(["capsule", *arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_there_is_not_made(ids: list[str], home: Path) -> None:
+    assert main(["capsule", "--key", str(home / "elsewhere" / "key"), "verify"]) == 2
+    assert not (home / "elsewhere").exists()
+
+
 def test_a_database_that_is_not_there_is_not_made(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["capsule", "list"]) == 1
     assert "nothing has been sealed" in capsys.readouterr().err

@@ -108,7 +108,7 @@ def test_a_refusal_is_raised_with_the_hosts_words(
 def test_an_answer_that_is_not_ours_is_shown(server: Server, host: Client) -> None:
     server.status, server.body = 502, b"<h1>Bad Gateway</h1>"
 
-    with pytest.raises(Unavailable, match=r"502: <h1>Bad Gateway"):
+    with pytest.raises(Unavailable, match=r"502, and not as a QNTX host does: <h1>Bad Gateway"):
         host.get("/")
 
 

@@ -72,6 +72,31 @@ def test_an_error_of_ours_is_one_line_and_exit_code_1(
     assert capsys.readouterr() == ("", "Error: the disk is full: make room\n")
 
 
+def test_what_the_machine_refuses_is_one_line_and_exit_code_1(
+    only: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "open('/no/such/folder/file')")
+
+    assert frame.main(["probe"]) == 1
+
+    assert capsys.readouterr() == ("", "Error: [Errno 2] No such file or directory: '/no/such/folder/file'\n")
+
+
+def test_an_unknown_subcommand_is_told_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert frame.main(["querry"]) == 2
+
+    assert "No such command 'querry'; did you mean 'query'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", frame.COMMANDS)
+def test_no_line_of_a_groups_help_is_cut(name: str) -> None:
+    command = importlib.import_module(frame.COMMANDS[name][0]).command
+
+    printed = command.get_help(click.Context(command, info_name=f"qntx {name}", terminal_width=80))
+
+    assert "..." not in printed.partition("Commands:")[2]
+
+
 def test_a_wrong_command_line_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert frame.main(["no-such-command"]) == 2
 

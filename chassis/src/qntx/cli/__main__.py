@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from qntx import __version__
 from qntx.errors import ChassisError, Refused
+from qntx.model.nearest import meant
 
 COMMANDS = {
     "up": ("qntx.cli.up", "Start the host and its plugins."),
@@ -30,12 +31,12 @@ COMMANDS = {
     "job": ("qntx.cli.job", "List, follow, cancel, pause, resume and retry jobs."),
     "schedule": ("qntx.cli.schedule", "List, make, pause, resume, delete and trigger schedules."),
     "watcher": ("qntx.cli.watcher", "List, make, change and delete watchers."),
-    "plugin": ("qntx.cli.plugin", "List the running plugins, read their logs, restart one."),
+    "plugin": ("qntx.cli.plugin", "List plugins, read their logs, restart one, install packages into it."),
     "capsule": ("qntx.cli.capsule", "Show, verify, export and prove what ran."),
     "token": ("qntx.cli.token", "Make, list and revoke the tokens that let callers in."),
     "migrate": ("qntx.cli.migrate", "Move from this machine's files to PostgreSQL."),
     "doctor": ("qntx.cli.doctor", "Say what is missing here and how to get it."),
-    "variant": ("qntx.cli.variant", "List, build and start variants of the plugin family."),
+    "variant": ("qntx.cli.variant", "List, build and add variants: the members of the plugin family."),
     "worker": ("qntx.cli.worker", "Run a Dask worker with the packages of a variant."),
 }
 """Each subcommand's module, whose `command` it is, and the line that `qntx --help` shows for it."""
@@ -68,6 +69,13 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and args[0] not in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}; {meant(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -96,6 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED if isinstance(stopped.__cause__, KeyboardInterrupt) else 1
     except ChassisError as error:
         click.echo(f"Error: {error}", err=True)
+        return 1
+    except OSError as refusal:
+        # A full disk, a folder of somebody else: the machine's refusal, in its words.
+        click.echo(f"Error: {str(refusal) or type(refusal).__name__}", err=True)
         return 1
     return code if isinstance(code, int) else 0
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from qntx.capsules import Capsules, ChainVerificationResult, Level, Seal
 from qntx.capsules.cps import PUBLIC_KEY_BYTES
+from qntx.cli import tables
 from qntx.errors import NotFound
 from qntx.host import config as configuration
 from qntx.host.home import Home
@@ -25,6 +26,7 @@ from qntx.host.home import Home
 Answer = TypeVar("Answer")
 
 PAGE = 500
+COUNT_MAX = 2**62
 
 
 @click.group(help="Show, verify, export and prove what ran.")
@@ -33,7 +35,7 @@ PAGE = 500
     metavar="PATH|URL",
     help="The SQLite file or postgresql:// URL; by default host.database, else QNTX_HOME/capsules.db.",
 )
-@click.option("--key", type=click.Path(path_type=Path), help="The signing key; by default QNTX_HOME/keys/key.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The signing key; by default QNTX_HOME/keys/key.")
 @click.option("--tenant", help="The chain of this tenant (PostgreSQL).")
 @click.pass_context
 def command(context: click.Context, db: str | None, key: Path | None, tenant: str | None) -> None:
@@ -69,8 +71,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @command.command("list", help="The newest capsules.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0)
+@click.option("--limit", type=click.IntRange(1, COUNT_MAX), default=20, show_default=True)
+@click.option("--offset", type=click.IntRange(0, COUNT_MAX), default=0)
 @click.option("--type", "kind", type=click.Choice([kind.value for kind in CapsuleType]))
 @as_json
 @click.pass_obj
@@ -80,10 +82,7 @@ def list_(trail: Trail, limit: int, offset: int, kind: str | None, as_json: bool
     if as_json:
         _print_json([to_stored_sealed_dict(capsule) for capsule in found])
         return
-    table = Table("#", "id", "when", "type", "source", "status", "ms", "summary")
-    for capsule in found:
-        table.add_row(*_row(capsule))
-    Console().print(table)
+    tables.show(("#", "id", "when", "type", "source", "status", "ms", "summary"), [_row(each) for each in found])
 
 
 @command.command(help="One capsule, whole.")
@@ -97,7 +96,7 @@ def show(trail: Trail, capsule_id: str) -> None:
 
 
 @command.command(
-    help="Is everything there as it was sealed, and is everything there that was started? Exit code 1 if not."
+    help="Verify that all is as it was sealed. And that all that was started has a record; exit code 1 if not."
 )
 @click.option("--level", type=click.Choice([level.value for level in Level]), default=Level.SIGNATURES.value)
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="One kept elsewhere.")
@@ -114,7 +113,8 @@ def verify(
     as_json: bool,
 ) -> None:
     trail: Trail = context.obj
-    note = checkpoint.read_text() if checkpoint is not None else None
+    # What is no text is no checkpoint, and is said to be none as any other text would be.
+    note = checkpoint.read_text(errors="replace") if checkpoint is not None else None
     public_key = _public_key(pubkey) if pubkey else None
     result = trail.ask(
         lambda capsules: capsules.verify(
@@ -157,9 +157,9 @@ def checkpoint(trail: Trail) -> None:
     click.echo(trail.ask(lambda capsules: capsules.chain.checkpoint(trail.tenant)), nl=False)
 
 
-@command.command(help="The proof that a capsule is in the chain, as it is or as it was with SIZE records.")
+@command.command(help="The proof that a capsule is in the chain. With SIZE, as it was with so many records.")
 @click.argument("capsule_id")
-@click.option("--size", type=click.IntRange(1))
+@click.option("--size", type=click.IntRange(1, COUNT_MAX))
 @click.pass_obj
 def proof(trail: Trail, capsule_id: str, size: int | None) -> None:
     made = trail.ask(lambda capsules: capsules.chain.inclusion(capsule_id, trail.tenant, size=size))

@@ -17,6 +17,8 @@ from qntx.host.home import Home
 from qntx.model.execution import CLIENT_HEADER
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+SHOWN = 200
+"""Characters of an answer that is no host's."""
 
 ERRORS: Mapping[int, type[ChassisError]] = {
     401: NotPermitted,
@@ -174,4 +176,5 @@ def _reason(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return f"the host answered {answer.status_code}: {answer.text[:500]}"
+        shown = " ".join(answer.text.split())[:SHOWN]
+        return f"{answer.url} answered {answer.status_code}, and not as a QNTX host does: {shown}"

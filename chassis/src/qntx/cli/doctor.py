@@ -16,6 +16,7 @@ import click
 import uv
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qntx.cli import client
 from qntx.errors import ChassisError
@@ -31,8 +32,8 @@ from qntx.wire import tracing
 from qntx.worker.sandbox import landlock, seccomp
 
 PYTHON_MIN = (3, 11)
-GOOD, WARN, BAD = "ok", "warning", "missing"
-STYLES = {GOOD: "green", WARN: "yellow", BAD: "red"}
+GOOD, WARN, LACKING, WRONG = "ok", "warning", "missing", "wrong"
+STYLES = {GOOD: "green", WARN: "yellow", LACKING: "red", WRONG: "red"}
 USER_NAMESPACES_MAX = Path("/proc/sys/user/max_user_namespaces")
 CGROUP = Path("/sys/fs/cgroup")
 FREE_BYTES_MIN = 1 << 30
@@ -54,32 +55,37 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Say what is missing here and how to get it. Fails where something that is needed is missing."""
+    """Say what is missing here and how to get it. Fails where something that is needed is missing or wrong."""
     home = Home.find()
     findings = [*_tools(), *_home(home), *_kept(home), *_access(home), *_plugins(home), _host(home), *_sandbox()]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print(findings)
-    context.exit(int(any(finding.status == BAD for finding in findings)))
+    context.exit(int(any(finding.status in (LACKING, WRONG) for finding in findings)))
 
 
 def _print(findings: list[Finding]) -> None:
-    table = Table("", "", "found", "what to do", box=None)
+    """What to do stands below what was found, so that neither a path nor a command is ever cut."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
-        status = f"[{STYLES[finding.status]}]{finding.status}[/]"
-        table.add_row(finding.subject, status, finding.found, finding.remedy)
+        table.add_row(finding.subject, Text(finding.status, STYLES[finding.status]), Text(finding.found))
+        if finding.remedy:
+            table.add_row("", "", Text(f"→ {finding.remedy}", "bold"))
     Console().print(table)
 
 
 def _tools() -> Iterator[Finding]:
     python = f"{platform.python_version()} at {sys.executable}"
     enough = sys.version_info >= PYTHON_MIN
-    yield Finding("Python", GOOD if enough else BAD, python, "" if enough else "install Python 3.11 or newer")
+    yield Finding("Python", GOOD if enough else LACKING, python, "" if enough else "install Python 3.11 or newer")
     try:
         yield Finding("uv", GOOD, uv.find_uv_bin())
     except FileNotFoundError as error:
-        yield Finding("uv", BAD, str(error), "pip install uv")
+        yield Finding("uv", LACKING, str(error), "pip install uv")
     git = shutil.which("git")
     yield (
         Finding("git", GOOD, git) if git else Finding("git", WARN, "not found", "install git: `ix` reads repositories")
@@ -105,11 +111,11 @@ def _home(home: Home) -> Iterator[Finding]:
     if os.access(nearest, os.W_OK):
         yield Finding("home", GOOD, str(home.root) if nearest == home.root else f"{home.root}, made when first needed")
     else:
-        yield Finding("home", BAD, f"{nearest} is not writable", "set QNTX_HOME to a folder of yours")
+        yield Finding("home", WRONG, f"{nearest} is not writable", "set QNTX_HOME to a folder of yours")
     try:
         files = configuration.load(home).files
     except ChassisError as error:
-        yield Finding("configuration", BAD, str(error), "`qntx up --config-reference` lists every key")
+        yield Finding("configuration", WRONG, str(error), "`qntx up --config-reference` lists every key")
     else:
         yield Finding("configuration", GOOD, ", ".join(map(str, files)) or "no am.toml: defaults")
 
@@ -126,7 +132,7 @@ def _kept(home: Home) -> Iterator[Finding]:
     if home.keys.exists():
         private = not home.keys.stat().st_mode & 0o077
         remedy = "" if private else f"chmod 700 {home.keys}"
-        yield Finding("keys", GOOD if private else BAD, "yours alone" if private else "others can read them", remedy)
+        yield Finding("keys", GOOD if private else WRONG, "yours alone" if private else "others can read them", remedy)
     for subject, file in (("attestations", home.attestations), ("audit trail", home.capsules)):
         found = f"{file.stat().st_size >> 10} KiB, {file}" if file.exists() else "none yet"
         yield Finding(subject, GOOD, found)
@@ -144,7 +150,7 @@ def _access(home: Home) -> Iterator[Finding]:
         if section.tls_certificate:
             Tls(Path(section.tls_certificate).expanduser(), Path(section.tls_key).expanduser()).check()
     except ChassisError as error:
-        yield Finding("access", BAD, str(error), "correct it in am.toml, or with `qntx token`")
+        yield Finding("access", WRONG, str(error), "correct it in am.toml, or with `qntx token`")
         return
     for warning in warnings:
         yield Finding("access", WARN, warning, "set host.tls_certificate and host.tls_key")
@@ -160,14 +166,14 @@ def _plugins(home: Home) -> Iterator[Finding]:
         section = configuration.load(home).plugin
         installed = discover(section, search_paths(section, home, Path.cwd()))
     except ChassisError as error:
-        yield Finding("plugins", BAD, str(error), "correct it in am.toml")
+        yield Finding("plugins", WRONG, str(error), "correct it in am.toml")
         return
     for one in installed:
         found = str(one.path) if one.path else "no launcher"
         remedy = "" if one.path else f"qntx variant sync {one.name}"
-        yield Finding(f"plugin {one.name}", GOOD if one.path else BAD, found, remedy)
+        yield Finding(f"plugin {one.name}", GOOD if one.path else LACKING, found, remedy)
     if not installed:
-        yield Finding("plugins", BAD, "none is installed", "qntx variant sync")
+        yield Finding("plugins", LACKING, "none is installed", "qntx variant sync")
     yield from _environments(home)
 
 
@@ -192,7 +198,7 @@ def _host(home: Home) -> Finding:
         with host:
             health = host.get("/health")
     except ChassisError as error:
-        return Finding("host", BAD, str(error), "qntx up, or correct QNTX_URL")
+        return Finding("host", WRONG, str(error), "qntx up, or correct QNTX_URL")
     plugins = ", ".join(f"{name} {state}" for name, state in health["plugins"].items())
     status = GOOD if health["status"] == "ok" else WARN
     return Finding("host", status, f"{health['version']} at {host.url}: {plugins or 'no plugins'}")

@@ -13,10 +13,10 @@ from typing import Any
 import click
 import pyarrow
 from pyarrow import parquet
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from qntx.cli import client, filters
+from qntx.cli.progress import bars
 
 GROUP = 50_000
 """Rows that are held at a time, and written as one row group."""
@@ -59,7 +59,7 @@ def _write(path: Path, records: Iterator[Mapping[str, Any]]) -> int:
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} attestations"), TimeElapsedColumn())
     with (
         parquet.ParquetWriter(path, SCHEMA, compression="zstd") as file,
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        bars(*columns) as progress,
     ):
         shown = progress.add_task("")
         while group := [_row(record) for record in islice(records, GROUP)]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
+from qntx.cli import client, sources, tables
 from qntx.cli.client import Client
 from qntx.cli.printing import printable
 from qntx.errors import ChassisError, InvalidScript, NotFound
@@ -25,6 +21,7 @@ DELETED = "handler:deleted"
 SOURCE = "qntx-cli"
 FAILED = 1
 VERSIONS_MAX = 1000
+COLUMNS = ("name", "plugin", "status", "triggers", "runs", "failures", "last")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 plugin_option = click.option("--plugin", default="", help="Whose handler, where several plugins have one of that name.")
@@ -38,7 +35,7 @@ def command() -> None:
 @command.command("create")
 @click.argument("name")
 @click.option("--code", help="Its Python.")
-@click.option("--file", "path", help="A file with its Python.")
+@click.option("--file", "path", metavar="FILE", help="A file with its Python.")
 @click.option("--context", default=CONTEXT, show_default=True, help="The plugin that runs it.")
 def create(name: str, code: str | None, path: str | None, context: str) -> None:
     """Publish NAME, or its next version. It takes effect at once."""
@@ -69,12 +66,7 @@ def list_handlers(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    table = Table("name", "plugin", "status", "triggers", "runs", "failures", "last")
-    for each in found:
-        table.add_row(*map(Text, _row(each)))
-    Console().print(table)
-    if not found:
-        click.echo("There are none: qntx handler create NAME --code …", err=True)
+    tables.show(COLUMNS, [_row(each) for each in found], none="There are none: qntx handler create NAME --code …")
 
 
 @command.command("show")
@@ -170,13 +162,12 @@ def history(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(versions, indent=2, ensure_ascii=False))
         return
-    table = Table("id", "published", "contexts", "by", "code")
+    rows = []
     for each in versions:
         code = (each.get("attributes") or {}).get("code")
-        said = "deleted" if code is None else f"{len(code.splitlines())} lines"
-        cells = (each["id"], each["timestamp"], ", ".join(each["contexts"]), ", ".join(each["actors"]), said)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+        lines = "deleted" if code is None else str(len(code.splitlines()))
+        rows.append((each["id"], each["timestamp"], ", ".join(each["contexts"]), ", ".join(each["actors"]), lines))
+    tables.show(("id", "published", "contexts", "by", "lines"), rows)
 
 
 def _source(code: str | None, path: str | None) -> str:
@@ -187,8 +178,8 @@ def _source(code: str | None, path: str | None) -> str:
     if code is not None:
         return code
     try:
-        return Path(path or "").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
+        return sources.read(path or "")
+    except OSError as fault:
         raise click.UsageError(f"failed to read file {path}: {fault}") from fault
 
 
@@ -236,14 +227,14 @@ def _one(host: Client, name: str, plugin: str) -> tuple[str, dict[str, Any]]:
     return found[0]
 
 
-def _row(each: Mapping[str, Any]) -> Iterator[str]:
+def _row(each: Mapping[str, Any]) -> list[str]:
     triggers = [
         *(f"on {', '.join(watch['predicates'])}" for function in each["functions"] for watch in function["watches"]),
         *(f"every {seconds} s" for function in each["functions"] for seconds in function["every_seconds"]),
     ]
     last = each["fault"] or next((run["error"] or run["outcome"] for run in each["last_runs"]), "")
     cells = each["name"], each["plugin"], each["status"], "; ".join(triggers), each["runs"], each["failures"], last
-    yield from (printable(str(cell)) for cell in cells)
+    return [str(cell) for cell in cells]
 
 
 def _followed(host: Client, job_id: str, *, quiet: bool) -> Any:

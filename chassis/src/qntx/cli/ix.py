@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from qntx.cli import client
 from qntx.cli.printing import printable, printable_lines
+from qntx.cli.progress import bars
 from qntx.errors import Refused
 
 
@@ -50,7 +50,7 @@ def command(words: Sequence[str], detach: bool, as_json: bool, script_version: i
 def _watched(host: client.Client, job: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """The job when it has ended; until then its progress and its lines are shown."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
+    with bars(*columns, shown=not quiet) as progress:
         bar = progress.add_task("queued", total=None)
         for kind, data in _events(host, job["id"]):
             if kind == "line" and data["stage"] != "summary" and not quiet:

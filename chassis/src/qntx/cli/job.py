@@ -49,15 +49,13 @@ def show(job_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(job, indent=2, ensure_ascii=False))
         return
-    for name, value in job.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        click.echo(f"{name:>16}  {printable(text)[:4000]}")
+    tables.facts(job)
 
 
 @command.command("logs")
 @click.argument("job_id")
 @click.option("--follow", "-f", is_flag=True, help="Stay until the job has ended.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object for each line.")
 def logs(job_id: str, follow: bool, as_json: bool) -> None:
     """What a job wrote, and how its runs ended."""
     with client.find() as host:
@@ -93,10 +91,7 @@ def print_jobs(jobs: list[dict[str, Any]]) -> None:
         created = job["created_at"][:19].replace("T", " ")
         told = (job["handler_name"], job["source"], job["principal"], progress_of(job), created, note)
         rows.append((job["id"], job["status"], *(cell[:SHOWN] for cell in told)))
-    if rows:
-        tables.show(COLUMNS, rows)
-    else:
-        click.echo("There are none.", err=True)
+    tables.show(COLUMNS, rows)
 
 
 def progress_of(job: dict[str, Any]) -> str:

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from qntx.cli.progress import bars
 from qntx.cli.tables import show
 from qntx.db.postgres import address
 from qntx.errors import Refused
@@ -85,7 +85,7 @@ def _print(report: Report, written: Path | None) -> None:
         click.echo(f"Everything was migrated at {report.earlier}; nothing was left to do.")
     else:
         rows = [(what, f"{count:,}") for what, count in report.rows.items()]
-        show(("moved", "rows"), rows, Console())
+        show(("moved", "rows"), rows)
         click.echo("Both sides were read again and are the same.")
         click.echo(f"All attestations, SHA-256: {report.digest}")
         if report.trail:
@@ -99,12 +99,12 @@ def _print(report: Report, written: Path | None) -> None:
 @contextmanager
 def _progress() -> Iterator[Told]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with bars(*columns) as shown:
         tasks: dict[str, TaskID] = {}
 
         def told(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what)
-            bars.update(tasks[what], completed=done, total=total)
+                tasks[what] = shown.add_task(what)
+            shown.update(tasks[what], completed=done, total=total)
 
         yield told

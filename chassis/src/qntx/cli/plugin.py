@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from qntx.cli import client
+from qntx.cli import client, tables
 from qntx.errors import Unavailable
 
 RESTART_TIMEOUT_SECONDS = 60.0
@@ -35,25 +34,18 @@ def list_plugins(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plugins, indent=2))
         return
-    table = Table("plugin", "state", "version", "process or address", "restarts", "")
-    for plugin in plugins:
-        table.add_row(
-            plugin["name"],
-            plugin["state"],
-            plugin["version"],
-            plugin["address"] or str(plugin["pid"] or ""),
-            str(plugin["restarts"]),
-            plugin["message"],
-        )
-        for replica in plugin["replicas"]:
-            table.add_row("", replica["state"], replica["version"], replica["address"], "", replica["message"])
-    Console().print(table)
+    rows = []
+    for one in plugins:
+        where = one["address"] or str(one["pid"] or "")
+        rows.append((one["name"], one["state"], one["version"], where, str(one["restarts"]), one["message"]))
+        rows += [("", each["state"], each["version"], each["address"], "", each["message"]) for each in one["replicas"]]
+    tables.show(("plugin", "state", "version", "pid or address", "restarts", "message"), rows)
 
 
 @command.command("logs")
 @click.argument("name")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines, until Ctrl-C.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object for each line.")
 def logs(name: str, follow: bool, as_json: bool) -> None:
     """The last lines that a plugin printed."""
     path = f"/api/plugins/{name}/logs"
@@ -83,7 +75,7 @@ def restart(name: str, as_json: bool) -> None:
 @click.argument("address", metavar="HOST:PORT")
 @json_option
 def join(name: str, address: str, as_json: bool) -> None:
-    """Let a replica in: every host whose section [NAME] has address = "database" calls it."""
+    """Let a replica in. Every host whose section [NAME] has address = "database" calls it."""
     with client.find() as host:
         _tell_joined(host.put(_replica(name, address), None), as_json)
 
@@ -93,7 +85,7 @@ def join(name: str, address: str, as_json: bool) -> None:
 @click.argument("address", metavar="HOST:PORT")
 @json_option
 def leave(name: str, address: str, as_json: bool) -> None:
-    """Take a replica out that joined: it is given nothing more, and ends what it has."""
+    """Take a replica out that joined. It is given nothing more, and ends what it has."""
     with client.find() as host:
         _tell_joined(host.delete(_replica(name, address)), as_json)
 
@@ -108,10 +100,8 @@ def packages(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    table = Table("package", "version", "")
-    for package in found:
-        table.add_row(package["name"], package["version"], "" if package["requested"] else "needed by another")
-    Console().print(table)
+    rows = [(one["name"], one["version"], "" if one["requested"] else "needed by another") for one in found]
+    tables.show(("package", "version", ""), rows)
 
 
 @command.command("install")
@@ -120,7 +110,7 @@ def packages(name: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Even where the variant brings another version.")
 @json_option
 def install(name: str, package: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Install packages into a running plugin: `qntx plugin install python 'requests[socks]>=2' tabulate`."""
+    """Install packages into a running plugin. Such as: qntx plugin install python 'requests[socks]>=2' tabulate"""
     changed = _changed(f"/api/{name}/uv/install", {"packages": package, "force": force})
     if as_json:
         click.echo(json.dumps(changed, indent=2))
@@ -136,7 +126,7 @@ def install(name: str, package: tuple[str, ...], force: bool, as_json: bool) -> 
 @click.argument("package", nargs=-1, required=True)
 @json_option
 def remove(name: str, package: tuple[str, ...], as_json: bool) -> None:
-    """Remove packages that were installed into a plugin, with what only they needed."""
+    """Remove packages that were installed into a plugin. What only they needed goes too."""
     changed = _changed(f"/api/{name}/uv/remove", {"packages": package})
     click.echo(json.dumps(changed, indent=2) if as_json else "\n".join(changed["removed"]))
 

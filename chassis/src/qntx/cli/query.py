@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -32,7 +32,7 @@ def command(limit: int, follow: bool, as_json: bool, **asked: Any) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        _table(found)
+        tables.show(COLUMNS, [list(_cells(record)) for record in found], none="Nothing matches.")
 
 
 def _follow(host: client.Client, asked: Mapping[str, Any], as_json: bool) -> None:
@@ -40,13 +40,6 @@ def _follow(host: client.Client, asked: Mapping[str, Any], as_json: bool) -> Non
     for kind, record in host.events("GET", "/api/events", params=params):
         if kind == "attestation":
             click.echo(json.dumps(record, ensure_ascii=False) if as_json else "  ".join(_cells(record)))
-
-
-def _table(found: Sequence[Mapping[str, Any]]) -> None:
-    if found:
-        tables.show(COLUMNS, [list(_cells(record)) for record in found])
-    else:
-        click.echo("Nothing matches.", err=True)
 
 
 def _cells(record: Mapping[str, Any]) -> Iterable[str]:

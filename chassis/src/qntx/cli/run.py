@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from qntx.cli.running import perform, read_source
+from qntx.cli import sources
+from qntx.cli.running import perform
 from qntx.model.execution import Mode
 
 glyph_option = click.option("--glyph", default="py", show_default=True, help="Which variant: py, py:bio, py:data, …")
@@ -38,7 +39,7 @@ def command(
     The output appears while it runs. Without a running host, the plugin is started for this one call.
     """
     code = perform(
-        read_source(file),
+        sources.read(file),
         Mode.EXECUTE,
         glyph=glyph,
         timeout_seconds=timeout,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -105,8 +103,3 @@ def _run(body: Mapping[str, Any], mode: Mode, show: Shown) -> None:
     with host:
         for kind, data in host.events("POST", PATHS[mode], body):
             show(kind, data)
-
-
-def read_source(file: str) -> str:
-    """The text of that file; of standard input for `-`."""
-    return sys.stdin.read() if file == "-" else Path(file).read_text()

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import click
 
 from qntx.cli import client, tables
-from qntx.errors import Refused
 
 COLUMNS = ("id", "state", "every", "next", "last", "of", "by", "what")
 
@@ -43,10 +42,7 @@ def list_schedules(as_json: bool) -> None:
         )
         for one in found["jobs"]
     ]
-    if rows:
-        tables.show(COLUMNS, rows)
-    else:
-        click.echo("There are none.", err=True)
+    tables.show(COLUMNS, rows)
 
 
 @command.command("create")
@@ -58,11 +54,11 @@ def list_schedules(as_json: bool) -> None:
 def create(what: str, every: float | None, cron: str | None, payload: str, as_json: bool) -> None:
     """Run WHAT every so often: an 'ix …' line, or PLUGIN/HANDLER."""
     if (every is None) == (cron is None):
-        raise Refused("say how often with --every SECONDS or --cron EXPRESSION")
+        raise click.UsageError("say how often with --every SECONDS or --cron EXPRESSION")
     try:
         given = json.loads(payload)
     except ValueError as fault:
-        raise Refused(f"--payload is not JSON: {fault}") from fault
+        raise click.BadParameter(f"is not JSON: {fault}", param_hint="--payload") from fault
     named = {"ats_code": what} if what.split()[:1] == ["ix"] else {"handler_name": what, "payload": given}
     period = {"cron": cron} if cron else {"interval_seconds": every}
     with client.find() as host:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from qntx.cli import client, tables
-from qntx.cli.printing import printable
+from qntx.cli import client, sources, tables
 from qntx.cli.templates import TEMPLATES
 from qntx.errors import Refused
 
@@ -27,7 +26,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_scripts(as_json: bool) -> None:
-    """The newest version of each; those that came with a variant are version 0."""
+    """The newest version of each. Those that came with a variant are version 0."""
     with client.find() as host:
         found = host.get("/api/scripts")
     if as_json:
@@ -37,10 +36,7 @@ def list_scripts(as_json: bool) -> None:
     for one in found:
         what = one["description"].partition("\n")[0]
         rows.append((one["name"], str(one["version"]), one["glyph"], ", ".join(one["needs"]), one["created_by"], what))
-    if rows:
-        tables.show(COLUMNS, rows)
-    else:
-        click.echo("There are none.", err=True)
+    tables.show(COLUMNS, rows)
 
 
 @command.command("show")
@@ -64,8 +60,8 @@ def versions(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    for one in found:
-        click.echo(f"{one['version']:>4}  {one['created_at']}  {printable(one['created_by'])}")
+    rows = [(str(one["version"]), one["created_at"], one["created_by"]) for one in found]
+    tables.show(("version", "published", "by"), rows, none="None but what came with its variant, version 0.")
 
 
 @command.command("stats")
@@ -78,8 +74,7 @@ def stats(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    for key, value in told.items():
-        click.echo(f"{key:>16}  {'-' if value in (None, '') else printable(str(value))}")
+    tables.facts(told)
 
 
 @command.command("publish")
@@ -90,10 +85,10 @@ def stats(name: str, as_json: bool) -> None:
 @click.option("--needs", multiple=True, type=click.Choice(NEEDS), help="May be repeated.")
 @json_option
 def publish(name: str, file: Path, glyph: str, description: str, needs: tuple[str, ...], as_json: bool) -> None:
-    """Publish FILE as the next version of NAME: `ix NAME …` runs it from now on."""
+    """Publish FILE as the next version of NAME. `ix NAME …` runs it from now on."""
     body = {
         "name": name,
-        "code": file.read_text(),
+        "code": sources.read(file),
         "glyph": glyph,
         "description": description,
         "needs": list(needs),
@@ -109,7 +104,7 @@ def publish(name: str, file: Path, glyph: str, description: str, needs: tuple[st
 @click.option("--version", type=click.IntRange(1), help="This one instead of the newest.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Instead of NAME.script.json.")
 def export(name: str, version: int | None, output: Path | None) -> None:
-    """Write a script to a file that this node signs, to give to others."""
+    """Write a script to a file that this node signs. It is for others to import."""
     with client.find() as host:
         content = host.get(f"/api/scripts/{name}/export", version=version)
     file = output or Path(f"{name}.script.json")
@@ -123,7 +118,7 @@ def export(name: str, version: int | None, output: Path | None) -> None:
 @click.option("--signer", default="", metavar="DID", help="Refuse it unless this node signed it.")
 @json_option
 def import_(file: Path, allow: tuple[str, ...], signer: str, as_json: bool) -> None:
-    """Publish an exported script here, once its signature is found to be right."""
+    """Publish an exported script here. Its signature has to be right."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as fault:

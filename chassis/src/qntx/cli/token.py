@@ -15,6 +15,8 @@ from qntx.host.access.roles import Role
 from qntx.host.access.tokens import Token, Tokens
 from qntx.host.home import Home
 
+NONE = "No token: nobody may call this host from elsewhere. `qntx token create NAME --role run` makes one."
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -34,7 +36,7 @@ def command() -> None:
 @click.option("--from-file", "file", type=click.File(), help="Take the token from that file, or - for standard input.")
 @json_option
 def create(name: str, role: str, file: IO[str] | None, as_json: bool) -> None:
-    """Make a token and print it, this once: `qntx token create laptop --role run`."""
+    """Make a token and print it, this once. Such as: qntx token create laptop --role run"""
     text = _tokens().create(name, Role[role.upper()], file.read().strip() if file else "")
     if as_json:
         click.echo(json.dumps({"name": name, "role": role, "token": None if file else text}))
@@ -52,10 +54,8 @@ def list_tokens(as_json: bool) -> None:
     rows = [_row(token) for token in _tokens().all()]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
-    elif rows:
-        tables.show(["name", "role", "created"], [list(row.values()) for row in rows])
     else:
-        click.echo("No token: nobody may call this host from elsewhere. `qntx token create NAME --role run` makes one.")
+        tables.show(("name", "role", "created"), [list(row.values()) for row in rows], none=NONE)
 
 
 @command.command("revoke")

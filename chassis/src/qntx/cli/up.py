@@ -125,7 +125,7 @@ async def _show_start(console: Console, host: Host, default_provider: str) -> No
                 live.update(_table(host.registry), refresh=console.is_terminal)
     if not console.is_terminal:
         console.print(_table(host.registry))
-    console.print(f"\nQNTX answers at [bold]{host.url}[/bold]; Ctrl-C stops it.")
+    console.print(f"\nOpen [bold]{host.url}[/bold] in a browser. Ctrl-C ends it.", highlight=False)
     running = [plugin.name for plugin in host.registry if plugin.state is State.RUNNING]
     if not running:
         console.print("No plugin runs: `qntx variant sync` builds the family, `qntx doctor` says what is missing.")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from qntx.cli import tables
 from qntx.errors import Refused
 from qntx.host import distribution, variants
 from qntx.host.environments import Built, Environments, State
@@ -24,6 +25,7 @@ from qntx.host.variants import Folder
 from qntx.model import variant
 
 BUILDS_AT_ONCE = 4
+COLUMNS = ("name", "glyph", "version", "environment", "description")
 
 NEW_MANIFEST = """\
 # One file is a whole variant. Every key: variants/README.md.
@@ -62,10 +64,7 @@ def list_variants(folder: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("name", "glyph", "version", "description", "environment")
-    for row in rows:
-        table.add_row(row["name"], row["glyph"], row["version"], row["description"], row["environment"])
-    Console().print(table)
+    tables.show(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
 
 
 @command.command("show")
@@ -73,7 +72,7 @@ def list_variants(folder: Path | None, as_json: bool) -> None:
 @variants_option
 @json_option
 def show(name: str, folder: Path | None, as_json: bool) -> None:
-    """Everything about one variant: its manifest with the defaults, and what is installed for it."""
+    """Everything about one variant. Its manifest with the defaults, and what is installed for it."""
     [found] = variants.choose(variants.load(variants.find(folder)), [name])
     built = Environments(Home.find(), distribution.installed_chassis())
     state = built.state(found)
@@ -96,7 +95,7 @@ def show(name: str, folder: Path | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Build even what has not changed.")
 @json_option
 def sync(names: tuple[str, ...], folder: Path | None, python: str, wheel: bool, force: bool, as_json: bool) -> None:
-    """Build the environment of each variant that changed, and its launcher."""
+    """Build the environment and launcher of each variant that changed."""
     chosen = variants.choose(variants.load(variants.find(folder)), names)
     built = Environments(Home.find(), distribution.installed_chassis(editable=not wheel), python)
     with _Display([found.variant.name for found in chosen]) as display, ThreadPoolExecutor(BUILDS_AT_ONCE) as pool:
@@ -106,7 +105,11 @@ def sync(names: tuple[str, ...], folder: Path | None, python: str, wheel: bool, 
             display.end(result)
             return result
 
-        results = list(pool.map(build, chosen))
+        try:
+            results = list(pool.map(build, chosen))
+        except KeyboardInterrupt:
+            built.stop()
+            raise
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(r) | {"state": r.state.value} for r in results], indent=2))
     failed = [result for result in results if result.state is State.FAILED]
@@ -121,7 +124,7 @@ def sync(names: tuple[str, ...], folder: Path | None, python: str, wheel: bool, 
 @click.option("--description", default="", help="One line about it.")
 @variants_option
 def new(name: str, dependencies: tuple[str, ...], description: str, folder: Path | None) -> None:
-    """Write the manifest of a new variant, such as: qntx variant new chem 'rdkit>=2024'."""
+    """Write the manifest of a new variant. Such as: qntx variant new chem 'rdkit>=2024'"""
     where = folder or variants.find()
     manifest = where / name / variants.MANIFEST
     if manifest.exists():

@@ -9,16 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from qntx.cli import client
-from qntx.cli.printing import printable
-from qntx.errors import Refused
+from qntx.cli import client, sources, tables
 
 FIRES = 10
 ERROR_SHOWN = 80
+COLUMNS = ("id", "when", "action", "on", "fired", "failed", "waiting", "last error")
+FIRED = ("attestation", "attempts", "error", "output")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -37,14 +34,13 @@ def list_watchers(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(watchers, indent=2, ensure_ascii=False))
         return
-    table = Table("id", "when", "action", "on", "fired", "failed", "waiting", "last error")
+    rows = []
     for one in watchers:
         last_error = one["last_error"].strip().rpartition("\n")[2][:ERROR_SHOWN]
         action = one["action_type"] + (f" {one['glyph']}" if one["action_type"] == "python" else "")
         counts = (str(one[count]) for count in ("fire_count", "error_count", "waiting"))
-        cells = (one["id"], _when(one), action, "yes" if one["enabled"] else "no", *counts, last_error)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+        rows.append((one["id"], _when(one), action, "yes" if one["enabled"] else "no", *counts, last_error))
+    tables.show(COLUMNS, rows)
 
 
 @command.command("show")
@@ -58,13 +54,10 @@ def show(watcher_id: str, as_json: bool) -> None:
         click.echo(json.dumps(one, indent=2, ensure_ascii=False))
         return
     fires = one.pop("recent_fires") or []
-    for name, value in one.items():
-        click.echo(f"{name:>22}  {printable(value if isinstance(value, str) else json.dumps(value))}")
-    table = Table("attestation", "attempts", "error", "output")
-    for fire in fires:
-        cells = (fire["attestation_id"], str(fire["attempts"]), fire["error"], fire["output"])
-        table.add_row(*(Text(printable(cell)[-ERROR_SHOWN:]) for cell in cells))
-    Console().print(table)
+    tables.facts(one)
+    if fires:
+        shown = ((fire["attestation_id"], str(fire["attempts"]), fire["error"], fire["output"]) for fire in fires)
+        tables.show(FIRED, [[cell[-ERROR_SHOWN:] for cell in cells] for cells in shown])
 
 
 @command.command("create")
@@ -105,7 +98,7 @@ def create(
         "contexts": contexts,
         "actors": actors,
         "glyph": glyph,
-        **_action(code if path is None else path.read_text(), code, path, handler, webhook),
+        **_action(code, path, handler, webhook),
     }
     if rate is not None:
         body["max_fires_per_second"] = rate
@@ -137,12 +130,10 @@ def delete(watcher_id: str) -> None:
     click.echo(f"deleted {watcher_id}")
 
 
-def _action(
-    text: str | None, code: str | None, path: Path | None, handler: str | None, webhook: str | None
-) -> dict[str, str]:
+def _action(code: str | None, path: Path | None, handler: str | None, webhook: str | None) -> dict[str, str]:
     given = [choice for choice in (code, path, handler, webhook) if choice]
     if len(given) != 1:
-        raise Refused("say what it fires with one of --code, --file, --handler, --webhook")
+        raise click.UsageError("say what it fires with one of --code, --file, --handler, --webhook")
     if handler:
         plugin, _, name = handler.partition("/")
         return {
@@ -151,7 +142,7 @@ def _action(
         }
     if webhook:
         return {"action_type": "webhook", "action_data": webhook}
-    return {"action_type": "python", "action_data": text or ""}
+    return {"action_type": "python", "action_data": sources.read(path) if path else code or ""}
 
 
 def _set_enabled(watcher_id: str, enabled: bool) -> None:

@@ -16,13 +16,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uv
 
@@ -123,6 +124,10 @@ class Environments:
             self._put_in_use(build, folder)
             self._remove_old(name)
             return self._built(folder, built=True, left_out=left_out)
+
+    def stop(self) -> None:
+        """End the builds that are going on, in other threads, and those that would begin: they fail."""
+        self._uv.stop()
 
     def packages(self, folder: Folder) -> dict[str, str]:
         """What is installed for the variant, name to version."""
@@ -226,22 +231,20 @@ class _Uv:
 
     def __init__(self) -> None:
         self._program = uv.find_uv_bin()
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
 
     def run(self, arguments: Sequence[str], say: Callable[[str], None] = lambda line: None) -> str:
         """What it prints. Its log is passed on line by line; when it fails, the last lines are the reason."""
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
-        with (
-            tempfile.TemporaryFile("w+") as output,
-            subprocess.Popen(
-                [self._program, *arguments],
-                cwd="/",
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as process,
-        ):
+        with tempfile.TemporaryFile("w+") as output, self._started(arguments, environment, output) as process:
             assert process.stderr is not None
             reason: deque[str] = deque(maxlen=REASON_LINES)
             for line in process.stderr:
@@ -252,10 +255,36 @@ class _Uv:
             output.seek(0)
             return output.read()
 
+    @contextmanager
+    def _started(
+        self, arguments: Sequence[str], environment: Mapping[str, str], output: IO[str]
+    ) -> Iterator[subprocess.Popen[str]]:
+        with self._lock:
+            if self._stopped:
+                raise Unavailable("stopped")
+            process = subprocess.Popen(
+                [self._program, *arguments],
+                cwd="/",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self._running.add(process)
+        try:
+            with process:
+                yield process
+        finally:
+            with self._lock:
+                self._running.remove(process)
+
     def succeeds(self, arguments: Sequence[str], say: Callable[[str], None]) -> bool:
         try:
             self.run(arguments, say)
         except Unavailable:
+            if self._stopped:
+                raise
             return False
         return True
 
