@@ -33,7 +33,7 @@ class Exit:
 
     def describe(self) -> str:
         if os.WIFSIGNALED(self.status):
-            return f"killed by {signal.Signals(os.WTERMSIG(self.status)).name}"
+            return f"was killed by {signal.Signals(os.WTERMSIG(self.status)).name}"
         return f"ended with exit status {os.WEXITSTATUS(self.status)}"
 
     @property
