@@ -35,7 +35,11 @@ COUNT_MAX = 2**62
     metavar="PATH|URL",
     help="The SQLite file or postgresql:// URL; by default host.database, else QNTX_HOME/capsules.db.",
 )
-@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The signing key; by default QNTX_HOME/keys/key.")
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The signing key; by default QNTX_HOME/keys/key.",
+)
 @click.option("--tenant", help="The chain of this tenant (PostgreSQL).")
 @click.pass_context
 def command(context: click.Context, db: str | None, key: Path | None, tenant: str | None) -> None:
