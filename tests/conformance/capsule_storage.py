@@ -164,6 +164,34 @@ class CapsuleStorageSuite:
         assert await storage.count(tenant_id="b") == 1
         assert await storage.count() == 5
 
+    @pytest.mark.parametrize("name", ["a\0b", "é\ud800", "".join(map(chr, range(0x4E00, 0x4E00 + 5_000)))])
+    async def test_a_session_and_a_tenant_of_any_name_are_kept_among_their_neighbours(
+        self, storage: ChainStorage, seal: Seal, name: str
+    ) -> None:
+        of_a_session = Capsule()
+        of_a_session.context.session_id = name
+        drafts = [capsules.draft(capsule) for capsule in (Capsule(), of_a_session, Capsule())]
+
+        of_a_tenant = await self.fill(storage, seal, 1, name)
+        acks = [storage.append(draft, seal) for draft in drafts]
+        records = await asyncio.gather(*map(asyncio.wrap_future, acks))
+
+        found = [await storage.get(record.id) for record in records]
+        assert all(capsule is not None and seal.verify(capsule) for capsule in found)
+        assert [record.id for record in await storage.page(-1, 1, name)] == [of_a_tenant[0].id]
+
+    async def test_a_capsule_whose_text_cannot_be_kept_is_refused_and_its_neighbours_are_kept(
+        self, storage: ChainStorage, seal: Seal
+    ) -> None:
+        odd = seal.seal(Capsule(sequence=7))
+        odd.signed_by = "\ud800"
+
+        acks = [storage.append(capsules.draft(Capsule()), seal) for _ in range(2)]
+        with pytest.raises(StorageError, match="cannot be kept"):
+            await storage.store(odd)
+
+        assert [(await asyncio.wrap_future(ack)).sequence for ack in acks] == [0, 1]
+
     async def test_records_that_others_wrote_join_the_tree(self, storage: ChainStorage, seal: Seal) -> None:
         first = seal.seal(Capsule())
         await storage.store(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from tests.conformance.capsule_storage import CapsuleStorageSuite
 
-from qntx.capsules import Capsule, Capsules, Level, Recorder
+from qntx.capsules import Capsule, Capsules, Level, Recorder, StorageError
 from qntx.capsules import capsule as capsules_
 from qntx.capsules.storage.base import ChainStorage
 from qntx.capsules.storage.postgres import PostgresCapsuleStorage
@@ -96,6 +97,67 @@ async def test_a_table_that_the_reference_library_made_is_widened(postgres_url: 
     assert [stored.id for stored in found] == [capsule.id]
 
 
+async def test_writers_lose_nothing_in_a_database_that_isolates_transactions_by_default(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set default_transaction_isolation = 'repeatable read'")
+    writers = [Capsules(postgres_url), Capsules(postgres_url)]
+
+    async def write(writer: Capsules) -> None:
+        for _ in range(20):
+            await asyncio.wrap_future(writer.chain.submit(Capsule()))
+
+    await asyncio.gather(*map(write, writers))
+    verdict = await writers[0].verify()
+    for writer in writers:
+        await writer.close()
+
+    assert (verdict.error, verdict.capsules_verified) == (None, 40)
+
+
+async def test_what_the_server_refuses_fails_alone_among_its_neighbours(postgres_url: str) -> None:
+    capsules = Capsules(postgres_url)
+    storage = capsules.chain.storage
+    drafts = [capsules_.draft(Capsule()) for _ in range(20)]
+    drafts[10] = drafts[10]._replace(type="t" * 200)
+
+    acks = [storage.append(draft, capsules.seal) for draft in drafts]
+    done = await asyncio.gather(*map(asyncio.wrap_future, acks), return_exceptions=True)
+    verdict = await capsules.verify()
+    await capsules.close()
+
+    assert [place for place, answer in enumerate(done) if isinstance(answer, StorageError)] == [10]
+    assert (verdict.error, verdict.capsules_verified) == (None, 19)
+
+
+async def test_whoever_may_only_read_can_verify(postgres_url: str) -> None:
+    capsules = Capsules(postgres_url)
+    capsules.chain.submit(Capsule()).result()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set default_transaction_read_only = on")
+    reading = Capsules(postgres_url)
+
+    verdict = await reading.verify(level=Level.SIGNATURES)
+    await reading.close()
+    await capsules.close()
+
+    assert (verdict.error, verdict.capsules_verified) == (None, 1)
+
+
+async def test_a_database_that_does_not_hold_every_text_is_refused(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"create database {name}_latin encoding 'LATIN1' template template0")
+    storage = PostgresCapsuleStorage(postgres_url.replace(name, f"{name}_latin"))
+
+    with pytest.raises(StorageError, match="ENCODING 'UTF8'"):
+        await storage.count()
+    await storage.close()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"drop database {name}_latin")
+
+
 async def test_runs_on_two_machines_are_complete_on_one_chain(postgres_url: str, tmp_path: Path) -> None:
     capsules = Capsules(postgres_url)
     machines = [Recorder(capsules, tmp_path / name) for name in ("one", "two")]
@@ -163,6 +225,30 @@ async def test_four_processes_share_a_chain_and_what_a_killed_one_left_is_recove
     assert [record.sequence for record in records] == list(range(163))
     assert (verdict.error, verdict.incomplete) == (None, None)
     assert (verdict.started, verdict.sealed, verdict.failed, verdict.running) == (163, 163, 2, 0)
+
+
+async def test_a_server_that_does_not_answer_is_asked_for_all_that_waits_and_not_for_each(tmp_path: Path) -> None:
+    asked = 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        capsules = Capsules(f"postgresql://nobody@{host}:{port}/nothing?sslmode=disable&gssencmode=disable")
+        # The first is on its way to a server that says nothing, so the others gather behind it.
+        acks = [capsules.chain.submit(Capsule()) for _ in range(50)]
+
+        def hang_up() -> None:
+            nonlocal asked
+            while True:
+                silent.accept()[0].close()
+                asked += 1
+
+        hanging = asyncio.get_running_loop().run_in_executor(None, hang_up)
+        done = await asyncio.gather(*map(asyncio.wrap_future, acks), return_exceptions=True)
+        silent.shutdown(socket.SHUT_RDWR)
+        await asyncio.gather(hanging, return_exceptions=True)
+    await capsules.close()
+
+    assert all(isinstance(answer, StorageError) for answer in done)
+    assert asked < 20
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_not_a_wait(tmp_path: Path) -> None:

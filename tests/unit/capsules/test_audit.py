@@ -232,6 +232,7 @@ async def test_a_methods_request_is_its_argument_and_not_the_object(capsules: Ca
     [
         ({"tenant_from": "site"}, "berlin"),
         ({"tenant_id": "fixed"}, "fixed"),
+        ({"tenant_id": lambda args, kwargs: 7}, "7"),
         ({"tenant_id": lambda args, kwargs: args[0]}, "berlin"),
         ({}, None),
     ],

@@ -86,6 +86,7 @@ async def test_a_tampered_row_is_reported_and_takes_nothing_down(
 
     assert (verdict["valid"], verdict["broken_at"]) == (False, ids[1])
     assert "sequence 1" in (await client.get(f"{PREFIX}/{ids[1]}")).json()["detail"]
+    assert "sequence 1" in (await client.get(f"{PREFIX}/{ids[1]}/proof")).json()["detail"]
     assert (await client.get(f"{PREFIX}/{ids[2]}")).status_code == 200
 
 

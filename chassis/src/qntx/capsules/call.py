@@ -54,12 +54,13 @@ class Audit:
     """Wait for the commit even inside a running loop."""
 
     def tenant(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+        """Whose chain it is, as text: programs number their tenants, too."""
+        found: Any = self.tenant_id
         if self.tenant_from is not None:
             found = self.arguments.named(self.tenant_from, args, kwargs)
-            return None if found is MISSING or not found else text(found)
-        if callable(self.tenant_id):
-            return self.tenant_id(args, kwargs)
-        return self.tenant_id
+        elif callable(self.tenant_id):
+            found = self.tenant_id(args, kwargs)
+        return None if found is MISSING or found is None else text(found) or None
 
 
 class Call:

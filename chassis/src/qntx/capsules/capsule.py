@@ -122,12 +122,17 @@ def to_record(capsule: Capsule, tenant_id: str | None = None) -> Record:
         raise StorageError("this capsule is not sealed; chain.seal_and_store() seals and stores")
     if document is None:
         raise StorageError("this capsule was changed after it was sealed; its seal would not hold")
-    return Record(
+    record = Record(
         str(capsule.id), capsule.type.value, capsule.sequence, capsule.previous_hash, canonical.encode(document),
         capsule.hash, capsule.signature, capsule.signature_pq,
         capsule.signed_at.isoformat() if capsule.signed_at else None, capsule.signed_by,
         capsule.context.session_id, capsule.domain, tenant_id,
     )  # fmt: skip
+    try:
+        "".join(map(str, record)).encode()
+    except UnicodeEncodeError as error:
+        raise StorageError(f"this capsule holds a text that cannot be kept: {error}") from error
+    return record
 
 
 def settle(capsule: Capsule, record: Record) -> Capsule:

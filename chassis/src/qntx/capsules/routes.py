@@ -30,7 +30,7 @@ def router(capsules: Capsules) -> APIRouter:
         limit: Limit = 20, offset: Offset = 0, type: CapsuleType | None = None, tenant_id: Tenant = None
     ) -> dict[str, Any]:
         found = await _readable(capsules.storage.list(limit, offset, type, tenant_id))
-        total = await capsules.storage.count(type, tenant_id)
+        total = await _readable(capsules.storage.count(type, tenant_id))
         sealed = [to_stored_sealed_dict(capsule) for capsule in found]
         return {"capsules": sealed, "total": total, "limit": limit, "offset": offset}
 
@@ -75,7 +75,7 @@ async def _readable(answer: Awaitable[Answer]) -> Answer:
 
 async def _stated(answer: Awaitable[Answer]) -> Answer:
     try:
-        return await answer
+        return await _readable(answer)
     except NotFound as error:
         raise HTTPException(status_code=404, detail=str(error)) from error
     except ChainError as error:

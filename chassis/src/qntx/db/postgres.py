@@ -32,11 +32,13 @@ UNASKED = 1 << 30
 where a term's frequency decides."""
 
 SESSION = """
+    SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '10s';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET tcp_user_timeout = 10000
 """
-"""And a host that a network has cut off holds its locks no longer than that."""
+"""Whoever waited for a lock reads what was committed meanwhile, whatever this database does by default. And a host that
+a network has cut off holds its locks no longer than that."""
 
 CHANNEL = "qntx"
 NOT_KNOWN = "the shared database was lost while it committed, and whether that was kept is not known"

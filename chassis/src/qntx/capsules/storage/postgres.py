@@ -7,7 +7,6 @@ is one transaction that holds an advisory lock for each chain it extends.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,43 +18,14 @@ from psycopg.rows import TupleRow
 from qp_capsule.capsule import Capsule, CapsuleType
 
 from qntx.capsules import capsule as capsules
-from qntx.capsules import fork
 from qntx.capsules.head import Head
 from qntx.capsules.merkle import Node
 from qntx.capsules.record import Draft, Record
 from qntx.capsules.seal import Seal
+from qntx.capsules.storage.postgres_connection import LAYOUT_LOCK, Connection, Reader, connect, named
 from qntx.capsules.storage.writer import Writer
 from qntx.errors import ChainConflictError, StorageError
 
-Connection = psycopg.Connection[TupleRow]
-
-CONNECT_SECONDS = 10
-LAYOUT_LOCK = 0x716E7478  # "qntx"
-SCHEMA = """
-create table if not exists quantumpipes_capsules (
-    id varchar(36) primary key, type varchar(20) not null, sequence integer not null, previous_hash varchar(64),
-    data text not null, hash varchar(64) not null, signature text not null, signature_pq text not null,
-    signed_at varchar(40), signed_by varchar(32), session_id text, domain text not null, tenant_id text,
-    constraint uq_capsule_tenant_sequence unique (tenant_id, sequence));
-create unique index if not exists uq_capsule_global_sequence
-    on quantumpipes_capsules (sequence) where tenant_id is null;
-create index if not exists ix_quantumpipes_capsules_hash on quantumpipes_capsules (hash);
-create index if not exists ix_quantumpipes_capsules_session_id on quantumpipes_capsules (session_id);
-create table if not exists qntx_kept (name text primary key, text text not null);
-create table if not exists qntx_nodes (
-    chain text not null, level integer not null, position bigint not null, hash bytea not null,
-    primary key (chain, level, position));
-"""
-WIDEN = """
-alter table quantumpipes_capsules
-    alter column session_id type text, alter column domain type text, alter column tenant_id type text
-"""
-"""Tables that the reference library made refuse a tenant or session of more than 36 characters."""
-NARROW = """
-select 1 from information_schema.columns
-where table_name = 'quantumpipes_capsules' and table_schema = current_schema() and column_name = 'tenant_id'
-    and character_maximum_length is not null
-"""
 COLUMNS = ",".join(Record._fields)
 SELECT = f"select {COLUMNS} from quantumpipes_capsules"
 INSERT = f"insert into quantumpipes_capsules ({COLUMNS}) values ({','.join(['%s'] * 13)})"
@@ -94,16 +64,16 @@ class PostgresCapsuleStorage:
         self._reader = Reader(self.database_url)
 
     def append(self, draft: Draft, seal: Seal, tenant_id: str | None = None) -> Future[Record]:
-        return self._writer.submit(_Append(draft, seal, tenant_id))
+        filed = draft._replace(session_id=named(draft.session_id))
+        return self._writer.submit(_Append(filed, seal, named(tenant_id)))
 
     async def store(self, capsule: Capsule, tenant_id: str | None = None) -> Capsule:
-        job = _Insert(capsules.to_record(capsule, tenant_id))
-        await asyncio.shield(asyncio.wrap_future(self._writer.submit(job)))
+        await self.restore([capsules.to_record(capsule, tenant_id)])
         return capsule
 
     async def restore(self, records: Sequence[Record]) -> None:
         """Keep sealed records of another storage as they are, each at the place it says."""
-        kept = [self._writer.submit(_Insert(record)) for record in records]
+        kept = [self._writer.submit(_Insert(_filed(record))) for record in records]
         await asyncio.shield(asyncio.gather(*map(asyncio.wrap_future, kept)))
 
     async def get(self, capsule_id: str | UUID, tenant_id: str | None = None) -> Capsule | None:
@@ -142,7 +112,8 @@ class PostgresCapsuleStorage:
         return await self._records(where, tenant_id, after, limit)
 
     async def hashes(self, start: int, stop: int, tenant_id: str | None = None) -> Sequence[str]:
-        return await asyncio.to_thread(self._reader.use, lambda connection: _hashes(connection, tenant_id, start, stop))
+        chain = named(tenant_id)
+        return await asyncio.to_thread(self._reader.use, lambda connection: _hashes(connection, chain, start, stop))
 
     async def nodes(self, level: int, start: int, stop: int, tenant_id: str | None = None) -> Sequence[bytes]:
         asked = """select hash from qntx_nodes
@@ -157,14 +128,15 @@ class PostgresCapsuleStorage:
         return found[0][0] if found else None
 
     async def remember(self, name: str, text: str) -> None:
-        await asyncio.to_thread(self._reader.use, lambda connection: connection.execute(KEEP, (name, text)))
+        await asyncio.to_thread(self._reader.use, lambda connection: connection.execute(KEEP, (named(name), text)))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._reader.close)
 
     async def _rows(self, sql: str, *values: Any) -> Sequence[TupleRow]:
-        return await asyncio.to_thread(self._reader.use, lambda connection: connection.execute(sql, values).fetchall())
+        asked = [named(value) if isinstance(value, str) else value for value in values]
+        return await asyncio.to_thread(self._reader.use, lambda connection: connection.execute(sql, asked).fetchall())
 
     async def _records(self, clause: str, *values: Any) -> Sequence[Record]:
         return [Record(*row) for row in await self._rows(f"{SELECT} {clause}", *values)]
@@ -180,93 +152,42 @@ class PostgresCapsuleStorage:
             return self._committed(jobs)
         except ChainConflictError:
             return [self._alone(job) for job in jobs]
-        except psycopg.OperationalError:
-            # The server went away, perhaps after it had committed. What is there already is not sealed twice.
+        except psycopg.Error:
+            # One cannot be, or the server went away, perhaps after it had committed. What is there is not sealed twice.
             self._release()
-            return [self._alone(job, again=True) for job in jobs]
+            return self._again(jobs)
+
+    def _again(self, jobs: Sequence[_Job]) -> Sequence[Any]:
+        answers: list[Any] = []
+        for job in jobs:
+            try:
+                self._connected()
+            except psycopg.Error as error:
+                # To find that out takes a while, and each job would wait for it anew.
+                return [*answers, *[_unkept(error)] * (len(jobs) - len(answers))]
+            answers.append(self._alone(job, again=True))
+        return answers
 
     def _alone(self, job: _Job, *, again: bool = False) -> Any:
         try:
-            if again and isinstance(job, _Append):
-                return self._committed([job], known=True)[0]
-            return self._committed([job])[0]
+            return self._committed([job], known=again and isinstance(job, _Append))[0]
         except ChainConflictError as error:
             return error
         except psycopg.Error as error:
-            self._release()
-            return StorageError(f"PostgreSQL: {error}. The capsule is not kept.")
+            return _unkept(error)
 
     def _committed(self, jobs: Sequence[_Job], *, known: bool = False) -> Sequence[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self.database_url)
+        connection = self._connected()
         try:
-            with self._connection.transaction():
-                return _done(self._connection, jobs, known)
+            with connection.transaction():
+                return _done(connection, jobs, known)
         except psycopg.errors.UniqueViolation as error:
             raise ChainConflictError(f"the capsule, or its place, is in the chain already: {error}") from error
 
-
-class Reader:
-    """A connection for reading, opened when it is first needed, opened again when it broke, and closed for a fork."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
-        self._lock = threading.Lock()
-        fork.register(self)
-
-    def use(self, work: Any) -> Any:
-        with self._lock:
-            try:
-                return self._use(work)
-            except psycopg.OperationalError:
-                self._close()
-                try:
-                    return self._use(work)
-                except psycopg.Error as error:
-                    raise StorageError(f"PostgreSQL: {error}") from error
-
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def before_fork(self) -> None:
-        self._lock.acquire()
-        self._close()
-
-    def after_fork_in_parent(self) -> None:
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        self._lock = threading.Lock()
-
-    def at_exit(self) -> None:
-        self.close()
-
-    def _use(self, work: Any) -> Any:
+    def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url)
-        return work(self._connection)
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-
-def connect(url: str) -> Connection:
-    """A connection in autocommit, its tables laid out by whoever comes first."""
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-    try:
-        with connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(%s)", (LAYOUT_LOCK,))
-            connection.execute(SCHEMA)
-            if connection.execute(NARROW).fetchone():
-                connection.execute(WIDEN)
-    except psycopg.Error:
-        connection.close()
-        raise
-    return connection
+            self._connection = connect(self.database_url)
+        return self._connection
 
 
 def _done(connection: Connection, jobs: Sequence[_Job], known: bool) -> list[Any]:
@@ -343,7 +264,15 @@ def _keep_nodes(connection: Connection, tenant_id: str | None, nodes: Sequence[t
 
 def _chain(tenant_id: str | None) -> str:
     """The chain's name among what is kept. A tenant may be called anything, even nothing."""
-    return "head" if tenant_id is None else f"head:{tenant_id}"
+    return "head" if tenant_id is None else f"head:{named(tenant_id)}"
+
+
+def _filed(record: Record) -> Record:
+    return record._replace(session_id=named(record.session_id), tenant_id=named(record.tenant_id))
+
+
+def _unkept(error: psycopg.Error) -> StorageError:
+    return StorageError(f"PostgreSQL: {error}. The capsule is not kept.")
 
 
 def _where(type_filter: CapsuleType | None, tenant_id: str | None) -> tuple[str, list[str]]:
