@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,15 @@ class PostgresServer:
 @contextmanager
 def server_of_the_run(run: str) -> Iterator[PostgresServer]:
     """One server for all processes of a test run: started by the first that asks, stopped by the last that leaves."""
-    note = Path(tempfile.gettempdir()) / f"qntx-pg-of-{run}"
-    with (
-        note.with_suffix(".starting").open("w") as starting,
-        note.with_suffix(".users").open("w") as users,
-    ):
+    folder = Path(tempfile.gettempdir())
+    note = folder / f"qntx-pg-of-{run}"
+    # All runs of a user share it, and none removes it: who waits for it must not come to hold what is gone.
+    with (folder / f"qntx-pg-{os.getuid()}.lock").open("w") as starting, ExitStack() as kept:
         with _held(starting):
+            users = kept.enter_context(note.with_suffix(".users").open("w"))
+            if _last(users):
+                # Of a run that was killed.
+                note.unlink(missing_ok=True)
             # A process that dies lets go of it too.
             fcntl.flock(users, fcntl.LOCK_SH)
             if note.exists():
@@ -121,8 +124,8 @@ def server_of_the_run(run: str) -> Iterator[PostgresServer]:
             if _last(users):
                 server.stop()
                 server.remove()
-                for file in (note, note.with_suffix(".users"), note.with_suffix(".starting")):
-                    file.unlink()
+                note.unlink()
+                note.with_suffix(".users").unlink()
 
 
 @contextmanager

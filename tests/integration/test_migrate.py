@@ -207,14 +207,18 @@ async def test_a_second_time_there_is_nothing_to_do_and_a_home_that_went_on_is_n
 
 
 async def test_killed_in_the_middle_it_goes_on_and_ends_the_same(home: Home, postgres_url: str) -> None:
-    async with SQLiteStore(home.attestations) as store:
-        await store.add_many([Draft(subjects=["a"])] * 12_000)
-    started = _start(postgres_url)
+    async with Database(postgres_url) as database, PostgresStore(database):
+        pass
     with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(HALTING)
+        started = _start(postgres_url)
         await until(lambda: _arrived(connection) > 0)
         os.kill(started.pid, signal.SIGKILL)
         started.wait()
-        assert 0 < _arrived(connection) < COUNT + 12_000
+        connection.execute(HALTED_ENDED)
+        await until(lambda: connection.execute(OTHERS).fetchone() == (0,))
+        assert 0 < _arrived(connection) < COUNT
+        connection.execute("DROP FUNCTION halt CASCADE")
 
     assert await run("--to", postgres_url) == 0
 
@@ -224,6 +228,17 @@ async def test_killed_in_the_middle_it_goes_on_and_ends_the_same(home: Home, pos
         PostgresStore(database) as there,
     ):
         assert await everything(there) == await everything(here)
+
+
+HALTING = f"""
+CREATE FUNCTION halt() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NEW; END';
+CREATE TRIGGER halt BEFORE INSERT ON qntx.attestation
+    FOR EACH ROW WHEN (NEW.position > {COUNT // 2}) EXECUTE FUNCTION halt()
+"""
+"""Nobody gets past the middle."""
+OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+HALTED_ENDED = OTHERS.replace("count(*)", "pg_terminate_backend(pid)")
+"""The server has not heard of a client's death while it is at work for it."""
 
 
 def _start(url: str) -> subprocess.Popen[bytes]:
