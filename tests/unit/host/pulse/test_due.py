@@ -45,6 +45,7 @@ def test_the_next_runs_are_those_of_a_schedule_made_now() -> None:
         (INTERVAL_SECONDS_MAX + 1, "", "interval_seconds"),
         (0, "every day", "cron"),
         (0, "0 0 30 2 *", "cron"),
+        (0, "*/5 * * * * *", "cron"),
         (60, "* * * * *", "cron"),
     ],
 )

@@ -14,6 +14,7 @@ from croniter import CroniterBadDateError, CroniterError, croniter
 from qntx.errors import InvalidRequest
 
 INTERVAL_SECONDS_MAX = 366 * 86_400
+COLUMNS = 5
 SINCE_LAST_RUN = re.compile(rb'"since"\s*:\s*"last_run"')
 """In JSON text a quote within a string is written otherwise, so nothing but a member of an object looks like this."""
 
@@ -30,6 +31,9 @@ def check(interval_seconds: float, cron: str) -> None:
         raise InvalidRequest("cron", "a schedule has an interval or a cron expression, not both")
     if cron:
         try:
+            if len(cron.split()) > COLUMNS:
+                # Some take the sixth for seconds, and some the first.
+                raise CroniterError("it has more columns; for every few seconds there is the interval")
             croniter(cron).get_next()
         except CroniterBadDateError as fault:
             raise InvalidRequest("cron", f"{cron!r} never comes due") from fault
