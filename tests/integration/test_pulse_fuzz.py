@@ -29,6 +29,9 @@ from qntx.model.job import Job, JobDraft, JobOutcome, JobState
 from qntx.protocol import queue_pb2, schedule_pb2
 from qntx.wire.services import SERVER_OPTIONS
 
+# The servers' thread draws from `random` whenever it likes, which Hypothesis takes for the test's doing.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+
 TOKEN = "7f" * 32
 WRONG = "7f" * 31 + "80"
 QUEUE = queue_pb2.DESCRIPTOR.services_by_name["QueueService"]

@@ -23,6 +23,9 @@ from qntx.protocol import atsstore_pb2 as pb
 from qntx.protocol import capsules_pb2, fetch_pb2, runtime_pb2
 from qntx.wire.services import SERVER_OPTIONS
 
+# The servers' thread draws from `random` whenever it likes, which Hypothesis takes for the test's doing.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+
 TOKEN = "7f" * 32
 SHOWN = pb.GetAttestationsRequest(auth_token=TOKEN).SerializeToString()
 """Every request has its token in field 1: what follows is read as the rest of it."""

@@ -33,7 +33,9 @@ def prepared(execution: Execution) -> Execution:
 
 
 def evaluate(fields: Fields, execution_id: str, limits: Limits) -> Execution:
-    return _asked(fields, execution_id, limits, code=fields.required_text("expr", "content", "code"), mode=Mode.EVALUATE)
+    return _asked(
+        fields, execution_id, limits, code=fields.required_text("expr", "content", "code"), mode=Mode.EVALUATE
+    )
 
 
 def execute_file(fields: Fields, execution_id: str, limits: Limits) -> Execution:
