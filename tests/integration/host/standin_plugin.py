@@ -85,6 +85,16 @@ class Python:
         )
 
 
+def bind(server: grpc.aio.Server) -> int:
+    """The port that was asked for, or the next that is still free."""
+    port = PORT
+    while True:
+        try:
+            return server.add_insecure_port(f"127.0.0.1:{port}")
+        except RuntimeError:
+            port += 1
+
+
 async def main() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -92,10 +102,10 @@ async def main() -> None:
     server = grpc.aio.server(options=SERVER_OPTIONS)
     add_service(server, domain_pb2.DESCRIPTOR.services_by_name["DomainPluginService"], Domain(stop))
     add_service(server, python_pb2.DESCRIPTOR.services_by_name["PythonService"], Python())
-    server.add_insecure_port(f"127.0.0.1:{PORT}")
+    port = bind(server)
     await server.start()
     if not TOLD.get("silent"):
-        print(f"QNTX_PLUGIN_PORT={PORT}", flush=True)
+        print(f"QNTX_PLUGIN_PORT={port}", flush=True)
     print(json.dumps({"level": "warn", "msg": "it begins"}), flush=True)
     loop.run_in_executor(None, sys.stdin.read).add_done_callback(lambda _: os._exit(0))
     await stop.wait()
