@@ -11,18 +11,19 @@ import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from qp_capsule.audit import Capsules as ReferenceCapsules
 from qp_capsule.chain import CapsuleChain as ReferenceChain
 from qp_capsule.seal import Seal as ReferenceSeal
 from qp_capsule.storage import CapsuleStorage as ReferenceStorage
 from tests.bench.measure import Row, interleaved, row
 
-from qntx.capsules import Capsule, Capsules, Level, Recorder
+from qntx.capsules import Capsule, Capsules, CapsuleStorage, Level, Recorder
 from qntx.engine.api import Settings
 from qntx.engine.pool import Pool
 from qntx.model.execution import Execution, Result
@@ -38,6 +39,7 @@ EXECUTIONS = 1500
 BLOCK = 100
 ROUNDS = 5
 OURS, THEIRS = "qntx", "qp-capsule"
+Makers = Mapping[str, Callable[[str], Any]]
 
 
 def rows() -> Iterator[Row]:
@@ -55,25 +57,44 @@ def rows() -> Iterator[Row]:
 async def _sealing(folder: Path) -> list[Row]:
     """Stored records a second, by what is in the database afterwards: what was lost does not count.
 
-    Both wait for the disk at each commit (synchronous=FULL): neither acknowledges what a power cut could take.
+    Where it says durable, both wait for the disk at each commit (synchronous=FULL, the default of either): neither
+    acknowledges what a power cut could take. Then both without: what they acknowledge outlives kill -9 alone.
     """
-    taken = []
-    for tasks, calls in ((1, CALLS), (TASKS, CALLS * 8)):
-        rates: dict[str, list[float]] = {OURS: [], THEIRS: []}
-        lost = 0
-        for number in range(ROUNDS):
-            for name, make in ((OURS, Capsules), (THEIRS, ReferenceCapsules)):
-                path = folder / f"{name}-{tasks}-{number}.db"
-                capsules: Any = make(str(path))
-                rate, stored = await _rate(capsules, tasks, calls if name == OURS else calls // 4)
-                rates[name].append(rate)
-                lost += 0 if name == OURS else calls // 4 // tasks * tasks - stored
-                await capsules.close()
-        label = f"durable seals, {tasks} task{'s' if tasks > 1 else ''}"
-        note = f"{THEIRS} lost {lost} of {calls // 4 * ROUNDS}" if lost else ""
-        taken.append(row(f"{label}, {THEIRS}", rates[THEIRS], "stored/s", note=note))
-        taken.append(row(f"{label}, {OURS}", rates[OURS], "stored/s", to=f"{label}, {THEIRS}"))
-    return taken
+    durable: Makers = {OURS: Capsules, THEIRS: ReferenceCapsules}
+    outliving: Makers = {OURS: _without_disk, THEIRS: _reference_without_disk}
+    taken = await _sealed(folder, "durable seals, 1 task", durable, 1, CALLS)
+    taken += await _sealed(folder, f"durable seals, {TASKS} tasks", durable, TASKS, CALLS * 8)
+    return taken + await _sealed(folder, "seals that outlive kill -9, 1 task", outliving, 1, CALLS)
+
+
+async def _sealed(folder: Path, label: str, makers: Makers, tasks: int, calls: int) -> list[Row]:
+    rates: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    lost = 0
+    for number in range(ROUNDS):
+        for name, make in makers.items():
+            capsules: Any = make(str(folder / f"{label}-{name}-{number}.db"))
+            rate, stored = await _rate(capsules, tasks, calls if name == OURS else calls // 4)
+            rates[name].append(rate)
+            lost += 0 if name == OURS else calls // 4 // tasks * tasks - stored
+            await capsules.close()
+    note = f"{THEIRS} lost {lost} of {calls // 4 * ROUNDS}" if lost else ""
+    theirs = row(f"{label}, {THEIRS}", rates[THEIRS], "stored/s", note=note)
+    return [theirs, row(f"{label}, {OURS}", rates[OURS], "stored/s", to=theirs.name)]
+
+
+def _without_disk(path: str) -> Capsules:
+    return Capsules(storage=CapsuleStorage(path, synchronous="normal"))
+
+
+def _reference_without_disk(path: str) -> ReferenceCapsules:
+    """It has no setting of its own for that; without a log, SQLite's is OFF, and NORMAL would wait."""
+
+    async def connect() -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(path)
+        await connection.execute("pragma synchronous=off")
+        return connection
+
+    return ReferenceCapsules(storage=ReferenceStorage(Path(path), async_creator=connect))
 
 
 async def _rate(capsules: Any, tasks: int, calls: int) -> tuple[float, int]:

@@ -262,6 +262,21 @@ async def test_many_tasks_record_at_once(capsules: Capsules) -> None:
     assert (verdict.complete, verdict.sealed, verdict.running) == (True, 100, 0)
 
 
+async def test_runs_of_one_chain_are_not_missing_in_another(tmp_path: Path) -> None:
+    capsules = Capsules(storage=MemoryStorage(), intents=tmp_path / "runs")
+    recorder = Recorder(capsules)
+    run = recorder.begin(Capsule())
+    recorder.begin(Capsule()).finish("success").result()
+    capsules.chain.submit(Capsule(), "a tenant").result()
+
+    others, own = await capsules.verify("a tenant"), await capsules.verify()
+    run.finish("success").result()
+    recorder.close()
+
+    assert (others.valid, others.complete, others.started, others.running) == (True, True, 0, 0)
+    assert (own.valid, own.complete, own.started, own.running) == (True, True, 2, 1)
+
+
 @pytest.mark.parametrize("order", [[3, 1, 2, 5], [5, 3, 2, 1], [1, 2, 3, 5]])
 def test_numbers_know_what_is_missing_in_whatever_order_they_came(order: list[int]) -> None:
     numbers = Numbers()

@@ -101,6 +101,11 @@ class CapsuleChain:
             await self._take_new(walk, tenant_id)
         except Broken as broken:
             return self._result(walk, str(broken), broken.capsule_id)
+        if tenant_id is not None:
+            # What this machine has started for other chains is not missing in this one.
+            here = walk.runs.seen()
+            started = {name: count for name, count in started.items() if name in here}
+            open_runs = {name: numbers for name, numbers in open_runs.items() if name in here}
         result = self._result(walk, _ending(walk, head, expected))
         if result.complete is not None:
             known = {name: max(started.get(name, 0), before.get(name, 0)) for name in {*started, *before}}
