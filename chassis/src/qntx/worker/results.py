@@ -2,7 +2,8 @@
 
 | value | becomes |
 |---|---|
-| None, bool, str, int of any size, finite float | itself |
+| None, bool, str, int, finite float | itself |
+| int of more than 4,299 digits, which Python reads from no decimal text | hexadecimal text |
 | NaN, infinity, pandas NaT and NA | null |
 | Decimal, Fraction, complex, UUID, paths, IP addresses | text |
 | datetime, date, time, numpy datetime64 | ISO 8601 text; a timedelta is its seconds |
@@ -27,6 +28,7 @@ the script knows better it says itself:
 | text of a datetime, date | `datetime.fromisoformat(text)`, `date.fromisoformat(text)` |
 | seconds of a timedelta | `timedelta(seconds=n)` |
 | base64 | `base64.b64decode(text)` |
+| hexadecimal text of an int | `int(text, 16)` |
 | array of what was a set, tuple, numpy array | `set(a)`, `tuple(a)`, `numpy.array(a)` |
 | object of a DataFrame | `pandas.DataFrame(dict(zip(o.columns, o.data)), index=o.index)` |
 |  | and `.astype(dict(zip(o.columns, o.dtypes)))` |
@@ -55,6 +57,8 @@ from typing import Any
 RESULT_BYTES_MAX = 32 * 1024 * 1024
 REPR_CHARACTERS_MAX = 10_000
 ORJSON_TEXT_MAX = 1024 * 1024
+INT_BITS_MAX = 14_284
+"""As many as 4,300 decimal digits always hold: the most that Python writes or reads unless it is told otherwise."""
 DEPTH_MAX = 200
 _SEQUENCES = (list, tuple, deque, range)
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -128,7 +132,7 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, Enum):
         return _plain(value.value, above)
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() <= INT_BITS_MAX else hex(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if id(value) in above or len(above) > DEPTH_MAX:
@@ -237,7 +241,7 @@ def _key(key: Any) -> str:
         return str(key)
     if isinstance(key, Enum):
         return _key(key.value)
-    if key is None or isinstance(key, (bool, int, float)):
+    if key is None or isinstance(key, (bool, float)):
         return json.dumps(key)
     converted = plain(key)
     return converted if isinstance(converted, str) else json.dumps(converted)
