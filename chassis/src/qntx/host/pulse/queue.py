@@ -20,6 +20,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from sqlalchemy.exc import DBAPIError
+
+from qntx.errors import Unavailable
 
 NAME = "pulse"
 POLL_SECONDS = 0.1
@@ -125,7 +128,10 @@ class Queue:
         )
         DBOS.listen_queues(names)
         # Here, not in a thread: DBOS runs what it delivers on the loop that it is launched in.
-        DBOS.launch()
+        try:
+            DBOS.launch()
+        except DBAPIError as refusal:
+            raise Unavailable(f"the queue of jobs cannot be opened: {refusal.orig}") from refusal
         for name in names:
             await self._make(name)
 
