@@ -177,7 +177,7 @@ async def test_a_store_that_does_not_answer_costs_an_error_and_not_the_run(core,
     with pytest.raises(HostUnavailable, match=r"did not answer within 0\.3 s"):
         await ask(client)
 
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 25, "it answers after 30 s"
     await client.aclose()
 
 
