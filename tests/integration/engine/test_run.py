@@ -230,3 +230,13 @@ async def test_a_warning_of_the_compiler_names_the_scripts_line(run):
     result = await run("x = 1\nif x is 1:\n    pass", filename="mine.py")
 
     assert result.stderr.startswith('mine.py:2: SyntaxWarning: "is" with')
+
+
+async def test_a_result_of_more_values_than_are_read_says_so_and_how_it_begins(run):
+    result = await run("[[]] * 2_000_000")
+
+    notice = json.loads(result.result_json)
+    assert (result.outcome, notice["truncated"], notice["type"]) == (Outcome.FINISHED, True, "list")
+    assert notice["bytes"] > 6_000_000
+    assert notice["repr"].startswith("[[],")
+    assert notice["repr"].endswith("...")

@@ -17,11 +17,12 @@ from qntx.engine.calls import Calls
 from qntx.engine.notes import Notes
 from qntx.engine.output import Output
 from qntx.engine.quota import Watch
-from qntx.engine.untrusted import BUILT_BYTES_MAX, Unreadable, built_bytes, checked_json, read_json
+from qntx.engine.untrusted import BUILT_BYTES_MAX, Bulky, Unreadable, built_bytes, checked_json, read_json
 from qntx.engine.worker import STDERR, STDOUT, Exit, Worker
 from qntx.errors import WorkerLost
 from qntx.model.execution import Execution, Outcome, Result
 from qntx.worker import frames
+from qntx.worker.results import REPR_CHARACTERS_MAX
 from qntx.worker.sandbox.policy import FULL
 
 GRACE_SECONDS = 0.25
@@ -365,8 +366,19 @@ def _open(payload: bytes) -> tuple[dict[str, Any], bytes]:
             "peak_rss_bytes": int(),
             "variables": dict(variables),
         } if all(isinstance(text, str) for text in variables.values()):
-            return head, checked_json(payload[start + length :])
+            return head, _value(payload[start + length :])
     raise Unreadable("of unknown form")
+
+
+def _value(data: bytes) -> bytes:
+    try:
+        return checked_json(data)
+    except Bulky:
+        # As the worker does with what is too long; it cannot know what we can hold.
+        kind = "list" if data.startswith(b"[") else "dict"
+        start = data[:REPR_CHARACTERS_MAX].decode("utf-8", "replace") + "..."
+        notice = {"truncated": True, "bytes": len(data), "type": kind, "repr": start}
+        return json.dumps(notice, ensure_ascii=False).encode()
 
 
 def _number(value: Any) -> int:

@@ -1,39 +1,35 @@
 """Reading what hostile code may have written.
 
-A few bytes of JSON can take fifty times as much as objects, so that nothing is read that would take more than a bound,
-and what is only passed on is not read at all.
+JSON can take fifty times as much as objects, so that nothing is read that would take more than a bound.
 """
 
 from __future__ import annotations
 
-import codecs
 import gc
 import json
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-import msgspec
-
 SMALL_BYTES = 64 * 1024
 BUILT_BYTES_MAX = 256 * 1024 * 1024
 # What Python takes for a value, and for a list and a dict that hold one, beside the text itself.
 VALUE_BYTES, LIST_BYTES, DICT_BYTES = 64, 96, 192
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-DIGITS_MAX = 4300
-"""Of a number that Python makes an integer of."""
-_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (DIGITS_MAX + 1))
-_skim = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Unreadable(ValueError):
     """It is not the JSON it should be."""
 
 
+class Bulky(Unreadable):
+    """It has more values than are read."""
+
+
 def read_json(data: bytes) -> Any:
     """The JSON value, its text free of what UTF-8 cannot carry."""
     if len(data) > SMALL_BYTES and built_bytes(data) > BUILT_BYTES_MAX:
-        raise Unreadable(f"JSON of so many values that reading it would take more than {BUILT_BYTES_MAX} bytes")
+        raise Bulky(f"JSON of so many values that reading it would take more than {BUILT_BYTES_MAX} bytes")
     try:
         value = (_decode if len(data) <= SMALL_BYTES else _decode_large)(data.decode("utf-8"))
         return printable(value) if _SURROGATE.search(data) else value
@@ -42,14 +38,7 @@ def read_json(data: bytes) -> Any:
 
 
 def checked_json(data: bytes) -> bytes:
-    """The same bytes where they are JSON that any reader takes. Nothing is built of them, unless they need mending."""
-    try:
-        _skim(data)
-        if _is_plain(data):
-            return data
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # Not JSON, or mendable; what reads it knows.
-        pass
+    """The same bytes where they are JSON that any reader takes."""
     value = read_json(data)
     if _SURROGATE.search(data):
         return json.dumps(value, ensure_ascii=False).encode()
@@ -86,21 +75,6 @@ def _outside_texts(data: bytes) -> Iterator[bytes]:
         parts = data[start : start + SMALL_BYTES].split(b'"')
         yield b"".join(parts[within::2])
         within ^= len(parts) % 2 == 0
-
-
-def _is_plain(data: bytes) -> bool:
-    """Has it no long numbers? Raises UnicodeDecodeError where it is not UTF-8.
-
-    In pieces: as one text it may take four times its bytes, and no other thread goes on while it is looked at.
-    """
-    decode = codecs.getincrementaldecoder("utf-8")().decode
-    for start in range(0, len(data), SMALL_BYTES):
-        end = start + SMALL_BYTES
-        decode(data[start:end])
-        if _LONG_NUMBER.search(data, start, end + DIGITS_MAX):
-            return False
-    decode(b"", final=True)
-    return True
 
 
 def _decode_large(text: str) -> Any:
