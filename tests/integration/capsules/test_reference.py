@@ -14,6 +14,7 @@ from qp_capsule import Capsule as ReferenceCapsule
 from qp_capsule.chain import CapsuleChain as ReferenceChain
 from qp_capsule.seal import Seal as ReferenceSeal
 from qp_capsule.storage import CapsuleStorage as ReferenceStorage
+from qp_capsule.storage_pg import PostgresCapsuleStorage as ReferencePostgresStorage
 
 from qntx.capsules import Capsule, Capsules, Level
 
@@ -88,6 +89,22 @@ async def test_both_write_one_chain_in_turn(tmp_path: Path) -> None:
 
     assert (verdict.error, verdict.capsules_verified) == (None, 19)
     assert (theirs.error, theirs.capsules_verified) == (None, 19)
+
+
+async def test_both_write_one_chain_in_postgresql_in_turn(postgres_url: str) -> None:
+    capsules = Capsules(postgres_url)
+    theirs = ReferencePostgresStorage(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    for _ in range(3):
+        await asyncio.wrap_future(capsules.chain.submit(Capsule()))
+        await ReferenceChain(theirs).seal_and_store(ReferenceCapsule(), ReferenceSeal())
+
+    verdict = await capsules.verify(level=Level.SIGNATURES)
+    said = await ReferenceChain(theirs).verify(seal=ReferenceSeal())
+    await theirs.close()
+    await capsules.close()
+
+    assert (verdict.error, verdict.capsules_verified) == (None, 6)
+    assert (said.error, said.capsules_verified) == (None, 6)
 
 
 async def test_a_duplicate_key_in_what_the_reference_library_wrote_is_caught(tmp_path: Path) -> None:
