@@ -75,11 +75,13 @@ def test_a_deadline_ends_a_run(canvas: Canvas) -> None:
 
 
 def test_the_failing_line_is_marked_and_the_glyph_that_has_the_module_is_one_press_away(canvas: Canvas) -> None:
-    glyph = canvas.place("py:bio", "x = 1\nimport pandas\npandas.Series([x]).sum()")
+    lines = "\n" * 40
+    glyph = canvas.place("py:bio", f"x = 1{lines}import pandas{lines}pandas.Series([x]).sum()")
 
     canvas.run(glyph)
 
     expect(glyph.locator(".cm-failed")).to_have_text("import pandas")
+    expect(glyph.locator(".cm-failed")).to_be_in_viewport(ratio=1)
     canvas.shot("failed")
     glyph.get_by_role("button", name="run with py:data").click()
     expect(glyph.locator(".kind")).to_have_text("py:data")

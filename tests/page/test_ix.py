@@ -55,6 +55,12 @@ def test_a_bundled_script_runs_on_a_file(canvas: Canvas, repository: Path) -> No
 
     expect(glyph.locator(".status", has_text="completed")).to_be_visible(timeout=RUN_TIMEOUT_MS)
     expect(glyph.locator(".json-result")).to_contain_text("norris.csv")
+    glyph.get_by_role("button", name="Edit the script of csv").click()
+    glyph.get_by_label("Sample input").fill(str(repository / "tests/data/norris.csv"))
+    glyph.get_by_role("button", name="Test").click()
+    tried = glyph.get_by_role("region", name="Test result")
+    expect(tried.locator(".status", has_text="completed")).to_be_visible(timeout=RUN_TIMEOUT_MS)
+    expect(tried.locator(".json-result")).to_contain_text("norris.csv")
 
 
 def test_where_there_is_no_script_of_that_type_a_glyph_to_write_it_in_is_one_press_away(canvas: Canvas) -> None:

@@ -29,6 +29,7 @@ test("a syntax error marks its line, and what has no line marks none", () => {
   assert.equal(failure('  File "<glyph>", line 2\n    x = = 1\nSyntaxError: invalid syntax')?.line, 2);
   assert.equal(failure("timed out after 5 s"), null);
   assert.equal(failure(null), null);
+  assert.equal(failure(`${TRACEBACK}  File "<frozen genericpath>", line 50, in getsize`)?.line, 3);
 });
 
 test("ix itself may be typed before the type", () => {

@@ -57,6 +57,18 @@ def test_a_published_csv_runs_on_py_data_and_each_version_can_be_asked_for(
     assert (missing.status_code, missing.json()["error"]) == (404, "no version 9 of ingest script 'csv'")
 
 
+def test_code_is_tried_as_its_type_would_run_and_is_none_of_its_runs(host: IngestHost, table: Path) -> None:
+    host.publish("tried", "def execute(payload):\n    return 'published'\n", glyph="py:data")
+    code = "def execute(payload):\n    return open(payload['input']).read().splitlines()[1]\n"
+
+    assert host.ingested(line=f"ix tried {table}", code=code) == "HBB,147"
+
+    assert host.http.get("/api/scripts/tried/statistics").json()["runs"] == 0
+    assert host.ingested(line=f"ix tried {table}") == "published"
+    unknown = host.http.post("/api/ix", json={"line": "ix untried x", "code": code})
+    assert unknown.status_code == 404
+
+
 def test_an_unknown_type_says_so_in_these_words_and_what_is_near(host: IngestHost, qntx: Qntx) -> None:
     ended = qntx("ix", "xyz", "thing", expect=1)
     near = host.http.post("/api/ix", json={"line": "ix fastaa genes.fa"})

@@ -561,6 +561,12 @@ export interface components {
             /** Version */
             version?: number | null;
             /**
+             * Code
+             * @description To be tried in place of what is published; none of its runs.
+             * @default
+             */
+            code: string;
+            /**
              * Retries
              * @default 0
              */

@@ -1,7 +1,7 @@
 /** An ix glyph: a line that says what to ingest, and how far that is. */
 
 import { useSignal, type Signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ask, path, reason, Refusal } from "../api/client";
 import { on } from "../api/live";
 import type { Glyph, Job, Script } from "../api/shapes";
@@ -37,6 +37,7 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
   const followed = useSignal<Signal<Followed> | null>(null);
   const wrong = useSignal<Wrong | null>(null);
   const editing = useSignal("");
+  const before = useRef<{ width: number; height: number } | null>(null);
 
   const reload = () => ask<Script[]>("GET", "/api/scripts").then((all) => (scripts.value = all)).catch((error: unknown) => complain(reason(error)));
   useEffect(() => {
@@ -78,8 +79,13 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
   const create = (name: string) => placed("py", { title: name, content: INGEST(name) });
   const edit = () => {
     editing.value = editing.value ? "" : typed(glyph.content);
-    if (editing.value) change(glyph.id, { width: Math.max(glyph.width, WIDTH_WITH_EDITOR), height: Math.max(glyph.height, HEIGHT_WITH_EDITOR) });
-  }; // prettier-ignore
+    if (editing.value) {
+      before.current = { width: glyph.width, height: glyph.height };
+      change(glyph.id, { width: Math.max(glyph.width, WIDTH_WITH_EDITOR), height: Math.max(glyph.height, HEIGHT_WITH_EDITOR) });
+    } else if (before.current) {
+      change(glyph.id, before.current);
+    }
+  };
 
   const known = scripts.value.some((script) => script.name === typed(glyph.content));
   const actions = (

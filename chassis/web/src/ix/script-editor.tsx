@@ -1,22 +1,23 @@
-/** An ingest script in an editor: tried on a sample, and saved as the next version. */
+/** An ingest script in an editor: tried on a sample as `ix` would run it, and saved as the next version. */
 
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
-import type { Answer, Script } from "../api/shapes";
+import type { Job, Script } from "../api/shapes";
+import { active, follow, type Followed } from "../panels/job-follow";
 import { Code } from "../python/code";
 import { publish } from "../python/publish";
 import { failure } from "../python/traceback";
-import { PlainText } from "../results/plain-text";
-import { Value } from "../results/value";
 import { say } from "../shell/notices";
 import { Button } from "../ui/button";
+import { JobView } from "./job-view";
 
 export function ScriptEditor({ name, saved }: { name: string; saved?: () => void }) {
   const script = useSignal<Script | null>(null);
   const code = useSignal("");
   const sample = useSignal("");
-  const answer = useSignal<Answer | null>(null);
+  const tried = useSignal("");
+  const followed = useSignal<Signal<Followed> | null>(null);
   const wrong = useSignal("");
   const busy = useSignal(false);
   useEffect(() => {
@@ -27,7 +28,15 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       })
       .catch((error: unknown) => (wrong.value = reason(error)));
   }, [name]);
+  useEffect(() => {
+    if (!tried.value) return;
+    const [shown, end] = follow(tried.value);
+    followed.value = shown;
+    return end;
+  }, [tried.value]);
 
+  const job = followed.value?.value.job ?? null;
+  const going = job !== null && active(job);
   const doing = async (work: () => Promise<void>) => {
     busy.value = true;
     wrong.value = "";
@@ -36,11 +45,9 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
   };
   const test = () =>
     doing(async () => {
-      answer.value = await ask<Answer>("POST", "/api/python/execute", {
-        content: tried(code.value, name, sample.value),
-        glyph: script.value?.glyph || "py",
-      });
+      if (!going) tried.value = (await ask<Job>("POST", "/api/ix", { line: `ix ${name} ${sample.value}`, code: code.value })).id;
     });
+  const stop = () => doing(() => ask("POST", path`/api/pulse/jobs/${tried.value}/cancel`));
   const save = () =>
     doing(async () => {
       const { glyph, description, needs } = script.value!;
@@ -51,7 +58,6 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
     });
 
   if (!script.value) return <div class="script-editor">{wrong.value ? <p class="wrong">{wrong.value}</p> : <p class="muted loading">Loading…</p>}</div>;
-  const result = answer.value;
   return (
     <section class="script-editor" aria-label={`Script ${name}`}>
       <p class="result-bar">
@@ -61,28 +67,23 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
           Save as version {script.value.version + 1}
         </Button>
       </p>
-      <Code text={script.value.code} label={`Script ${name}`} failure={failure(result?.error)} changed={(text) => (code.value = text)} run={() => void test()} />
+      <Code text={script.value.code} label={`Script ${name}`} failure={failure(job?.error)} changed={(text) => (code.value = text)} run={() => void test()} />
       <form class="test-run" onSubmit={(event) => {
         event.preventDefault();
         void test();
       }}>
         <input aria-label="Sample input" placeholder="sample input, such as a path or an address" value={sample.value}
           onInput={(event) => (sample.value = event.currentTarget.value)} />
-        <Button icon="run" submit needs="run" disabled={busy.value}>Test</Button>
+        {going
+          ? <Button icon="stop" needs="run" onClick={() => void stop()}>Stop</Button>
+          : <Button icon="run" submit needs="run" disabled={busy.value}>Test</Button>}
       </form>
       {wrong.value && <p class="wrong" role="alert">{wrong.value}</p>}
-      {result && (
+      {job && (
         <div class="test-answer" role="region" aria-label="Test result" tabIndex={0}>
-          {result.stdout && <PlainText text={result.stdout} />}
-          {result.error ? <PlainText kind="wrong" text={result.error} /> : <Value value={result.result} />}
+          <JobView job={job} lines={followed.value!.value.lines} />
         </div>
       )}
     </section>
   );
 } // prettier-ignore
-
-/** The script as `ix` would call it. */
-function tried(code: string, name: string, input: string): string {
-  const payload = JSON.stringify({ script_type: name, input, inputs: [input] });
-  return `${code}\n\nimport json as _json\n_result = execute(_json.loads(${JSON.stringify(payload)}))\n`;
-}

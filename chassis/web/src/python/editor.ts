@@ -66,6 +66,15 @@ export function mark(view: EditorView, failure: Failure | null): void {
     : [];
   view.dispatch(setDiagnostics(view.state, found));
   view.dispatch({ effects: markFailed.of(line ? line.from : null) });
+  if (line) bringIntoSight(view, line.from);
+}
+
+/** Within the editor: what is around it stays where it is. */
+function bringIntoSight(view: EditorView, position: number): void {
+  const { top, bottom } = view.lineBlockAt(position);
+  const box = view.scrollDOM;
+  const seen = top >= box.scrollTop && bottom <= box.scrollTop + box.clientHeight;
+  if (!seen) box.scrollTop = top - box.clientHeight / 2;
 }
 
 /** Puts that text there with as little change as can be: cursor and undo stay with what was typed here. */

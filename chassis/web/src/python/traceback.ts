@@ -5,7 +5,8 @@ export interface Failure {
   message: string;
 }
 
-const OWN_LINE = /File "<[^">]*>", line (\d+)/g;
+/** Modules that Python itself brings are named in the same way. */
+const OWN_LINE = /File "<(?!frozen )[^">]*>", line (\d+)/g;
 
 export function failure(error: string | null | undefined): Failure | null {
   if (!error) return null;

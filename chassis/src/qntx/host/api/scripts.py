@@ -86,6 +86,7 @@ class IxBody(Body):
     input: str = ""
     inputs: list[str] = Field(default_factory=list)
     version: int | None = Field(default=None, ge=1)
+    code: str = Field(default="", description="To be tried in place of what is published; none of its runs.")
     retries: int = Field(default=0, ge=0, le=100)
 
 
@@ -136,10 +137,10 @@ def router(scripts: Scripts, ix: Router, jobs: Jobs, key: NodeKey) -> APIRouter:
 
     @routes.post("/api/ix", status_code=202, response_model=JobRecord)
     async def ingest(body: IxBody, request: Request) -> dict[str, Any]:
-        """Queue one ingestion; while one of the same input is active, that one is answered."""
-        draft = await ix.resolve(_command(body), body.version)
+        """Queue one ingestion; while one of the same input is active, that one is answered, unless code is tried."""
+        draft = await ix.resolve(_command(body), body.version, body.code)
         asked = replace(draft, retry=Retry(body.retries), principal=caller_of(request).name)
-        return job_record(await jobs.enqueue(asked, once_per_source=True))
+        return job_record(await jobs.enqueue(asked, once_per_source=not body.code))
 
     _add_sharing(routes, scripts, key)
     return routes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from difflib import get_close_matches
 
 from qntx.errors import InvalidRequest, NoIngestScript, NotFound
@@ -16,6 +17,8 @@ from qntx.model.job import Grants, JobDraft
 
 TIMEOUT_SECONDS = 3600.0
 NEAR_MAX = 3
+TRIED = "try "
+"""Before the source of what is only tried: no run of the script that is published."""
 
 
 class Router:
@@ -29,14 +32,16 @@ class Router:
     async def resolve_line(self, line: str) -> JobDraft:
         return await self.resolve(parse_line(line))
 
-    async def resolve(self, command: Command, version: int | None = None) -> JobDraft:
-        """The job to enqueue. Raises NoIngestScript with the nearest names there are."""
+    async def resolve(self, command: Command, version: int | None = None, code: str = "") -> JobDraft:
+        """The job to enqueue; to try code, with that for the script's. Raises NoIngestScript with the nearest names."""
         try:
             script = await self._scripts.get(command.type, version)
         except NotFound:
-            if version is not None:
+            if version is not None or code:
                 raise
             return await self._handler(command)
+        if code:
+            script = replace(script, code=code)
         if script.came_with_variant and not command.inputs:
             raise InvalidRequest(
                 "ats_code", f"`ix {script.name}` names no input; say of what, as in `ix {script.name} PATH`"
@@ -44,7 +49,7 @@ class Router:
         return JobDraft(
             handler_name=f"{self._provider(script)}/{self._provider(script)}.script",
             payload_json=json.dumps(_payload(command, script)).encode(),
-            source=_source(command, version),
+            source=TRIED + command.source if code else _source(command, version),
             timeout_seconds=TIMEOUT_SECONDS,
             grants=_grants(command, script),
         )
