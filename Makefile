@@ -69,9 +69,10 @@ clean:  ## Remove what was built here. ~/.qntx stays.
 
 $(INSTALLED): chassis/pyproject.toml chassis/hatch_build.py $(wildcard proto/*.proto)
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer; say where it is with PYTHON=…" >&2; exit 1; }
+	@echo "Installing the host, and the tools that prove it, into .venv: a minute or two, the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--editable './chassis[host,frames,postgres]' --group chassis/pyproject.toml:dev
 	@# Where Python is told to write none: without bytecode a host takes three times as long to start.
 	@$(BIN)/python -m compileall -q chassis/src/qntx
