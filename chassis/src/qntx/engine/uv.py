@@ -94,9 +94,8 @@ class Uv:
                 process.kill()
                 await process.wait()
         if process.returncode:
-            raise Refused(
-                said.decode("utf-8", "replace")[-REASON_BYTES_MAX:].strip() or f"uv ended with {process.returncode}"
-            )
+            reason = said.decode("utf-8", "replace")[-REASON_BYTES_MAX:].strip().removeprefix("error: ")
+            raise Refused(reason or f"uv ended with {process.returncode}")
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
