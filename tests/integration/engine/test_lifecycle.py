@@ -143,6 +143,28 @@ async def test_what_a_run_started_ends_with_an_engine_that_is_killed(mark, rung)
     await until(lambda: not marked(mark))
 
 
+@pytest.mark.parametrize("rung", ["full", "landlock", "limits"])
+@pytest.mark.parametrize("which", ["zygote", "who stands behind it"])
+async def test_what_a_run_started_ends_with_a_zygote_that_is_killed(execution, home, mark, rung, which):
+    async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max=rung)) as pool:
+        up = asyncio.Event()
+        asked = execution(STARTING, limits=Limits(subprocess=True))
+        under_way = asyncio.create_task(
+            pool.run(asked, home, lambda event: up.set() if event.kind == "stdout" else None)
+        )
+        await asyncio.wait_for(up.wait(), 20)
+        behind = Process(min(marked(mark)))
+        [zygote] = behind.children()
+        before = marked(mark)
+
+        (zygote if which == "zygote" else behind).kill()
+
+        with pytest.raises(WorkerLost):
+            await under_way
+        await until(lambda: not set(before) & set(marked(mark)))
+        assert (await pool.run(execution("6 * 7"), home)).result_json == b"42"
+
+
 async def test_a_run_ends_that_fills_a_folder_of_the_machines(execution, home):
     code = "import time\nfor n in range(5): open(f'{n}', 'wb').write(b'x' * 1_000_000)\ntime.sleep(60)"
     async with Pool(Settings(name="x", limits=Limits(scratch_mib=2), sandbox_max="landlock")) as pool:

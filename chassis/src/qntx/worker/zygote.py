@@ -17,7 +17,6 @@ _register_at_fork = os.register_at_fork
 _fork_hooks: list[dict[str, object]] = []
 os.register_at_fork = lambda **hooks: _fork_hooks.append(hooks)
 
-import contextlib  # noqa: E402
 import gc  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
@@ -34,11 +33,12 @@ from typing import Any  # noqa: E402
 from qntx.worker.child import Descriptors, live  # noqa: E402
 from qntx.worker.displays import quiet_show  # noqa: E402
 from qntx.worker.frames import MESSAGE_BYTES_MAX  # noqa: E402
+from qntx.worker.guard import end_children, kill_children, stand_behind  # noqa: E402
 from qntx.worker.immortal import immortalize  # noqa: E402
 from qntx.worker.memory import collapse, join  # noqa: E402
 from qntx.worker.rehearsal import WARM, WARM_ROUNDS, rehearse, rehearse_libraries  # noqa: E402
 from qntx.worker.sandbox import kernel, ladder  # noqa: E402
-from qntx.worker.sandbox.policy import Policy, readable  # noqa: E402
+from qntx.worker.sandbox.policy import FULL, Policy, readable  # noqa: E402
 from qntx.worker.sandbox.seal import Walls  # noqa: E402
 from qntx.worker.streams import open_streams  # noqa: E402
 
@@ -62,6 +62,9 @@ class Zygote:
                 if descriptor == self._wake_read:
                     os.read(self._wake_read, 4096)
                     self._reap()
+                    if os.getppid() != self._parent:
+                        self._end_all()
+                        return
                     continue
                 message = self._receive()
                 if not message:
@@ -79,6 +82,8 @@ class Zygote:
         paths = readable([*_python_paths(), *configuration["readable_paths"]])
         quiet_show()
         walls, primitives = ladder.climb(paths, configuration["scratch"], configuration["sandbox_max"])
+        if walls.rung != FULL:
+            stand_behind()
         failed, threaded = _preload(configuration["preload"])
         if threaded:
             # Nothing that could be undone; the engine starts another zygote without that module.
@@ -101,8 +106,10 @@ class Zygote:
         collapse()
         self._walls = self._walls.measured()
         if self._walls.namespaces is None:
-            # Here nothing ends what workers started but us, so that we must outlive the engine for as long as it takes.
-            kernel.prctl(kernel.PR_SET_PDEATHSIG, 0)
+            # Here nothing ends what workers started but us, so that we must outlive the engine, and who stands behind
+            # us, for as long as it takes: their end is told as a child's is.
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGCHLD)
+        self._parent = os.getppid()
         self._tell(
             {
                 "ready": True,
@@ -147,7 +154,8 @@ class Zygote:
             except ChildProcessError:
                 return None
             if pid == 0:
-                return self._kill_leftovers()
+                # What a worker started came to us when the worker ended. Each death wakes us again until none is left.
+                return kill_children(spared=self._workers)
             token = self._workers.pop(pid, None)
             if token is not None:
                 cpu_ms = 1000 * (usage.ru_utime + usage.ru_stime)
@@ -161,20 +169,10 @@ class Zygote:
                     }
                 )
 
-    def _kill_leftovers(self) -> None:
-        """What a worker started came to us when the worker ended. Each death wakes us again until none is left."""
-        with open("/proc/thread-self/children", encoding="utf-8") as children:
-            for pid in map(int, children.read().split()):
-                if pid not in self._workers:
-                    os.kill(pid, signal.SIGKILL)
-
     def _end_all(self) -> None:
         """The workers and what they started."""
         self._workers.clear()
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                self._kill_leftovers()
-                os.waitpid(-1, 0)
+        end_children()
 
     def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
