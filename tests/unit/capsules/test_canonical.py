@@ -54,6 +54,7 @@ def seals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Seal, ReferenceSeal
     return ours, ReferenceSeal(path)
 
 
+@pytest.mark.timeout(600)  # a thousand capsules, also where others compute
 @settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(capsule=a_capsule(), place=st.integers(0, 10**9), before=st.none() | st.binary(min_size=32, max_size=32))
 def test_sealing_is_the_reference_librarys_byte_for_byte(
