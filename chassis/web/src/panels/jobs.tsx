@@ -1,7 +1,7 @@
 /** Jobs: what waits, runs and ended, as it happens. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/client";
 import { on } from "../api/live";
 import type { Job } from "../api/shapes";
@@ -21,12 +21,19 @@ const STATES = ["", "running", "queued", "failed", "completed", "cancelled", "pa
 export function Jobs() {
   const state = useSignal("");
   const query = `/api/pulse/jobs?limit=${LIMIT}&status=${state.value}`;
-  const { value, wrong, again } = useAsked(() => ask<{ jobs: Job[] }>("GET", query), [state.value]);
+  // While the list is on its way: it may be of before.
+  const told = useRef<Job[] | null>(null);
+  const question = async () => {
+    const early: Job[] = (told.current = []);
+    const { jobs } = await ask<{ jobs: Job[] }>("GET", query).finally(() => told.current === early && (told.current = null));
+    return { jobs: early.reduce((all, job) => merged(all, job, state.value), jobs) };
+  };
+  const { value, wrong } = useAsked(question, [state.value]);
   useEffect(
     () => on<Job>("job", (job) => {
       const jobs = value.value?.jobs;
+      told.current?.push(job);
       if (jobs) value.value = { jobs: merged(jobs, job, state.value) };
-      else again(); // What is on its way may be of before.
     }),
     [],
   ); // prettier-ignore
