@@ -10,6 +10,7 @@ import pytest
 
 from qntx.capsules import Capsule, Capsules, CapsuleType, Recorder, Seal
 from qntx.cli.__main__ import main
+from qntx.cli.capsule import command
 
 
 @pytest.fixture
@@ -144,3 +145,11 @@ def test_a_database_that_is_not_there_is_not_made(home: Path, capsys: pytest.Cap
     assert main(["capsule", "list"]) == 1
     assert "nothing has been sealed" in capsys.readouterr().err
     assert not (home / "capsules.db").exists()
+
+
+@pytest.mark.parametrize("subcommand", sorted(command.commands))
+def test_help_is_given_before_anything_has_been_sealed(
+    home: Path, capsys: pytest.CaptureFixture[str], subcommand: str
+) -> None:
+    assert main(["capsule", subcommand, "--help"]) == 0
+    assert f"Usage: qntx capsule {subcommand}" in capsys.readouterr().out

@@ -45,8 +45,6 @@ COUNT_MAX = 2**62
 def command(context: click.Context, db: str | None, key: Path | None, tenant: str | None) -> None:
     home = Home.find()
     address = db or configuration.load(home).host.database or str(home.capsules)
-    if "://" not in address and not Path(address).exists():
-        raise NotFound(f"{address} is not there: nothing has been sealed, or it is elsewhere (--db)")
     context.obj = Trail(address, key or home.keys / "key", tenant)
 
 
@@ -60,6 +58,8 @@ class Trail:
 
     def ask(self, work: Callable[[Capsules], Awaitable[Answer]]) -> Answer:
         """Open, do this, and close."""
+        if "://" not in self._address and not Path(self._address).exists():
+            raise NotFound(f"{self._address} is not there: nothing has been sealed, or it is elsewhere (--db)")
 
         async def asked() -> Answer:
             capsules = Capsules(self._address, seal=Seal(self._key))
