@@ -41,6 +41,26 @@ def test_creating_a_handler_prints_the_attestation_and_needs_no_restart(
     host.until(lambda: "announced: python.script, python.vacancies" in json.dumps(logs(host)))
 
 
+def test_a_handler_that_was_made_before_the_host_was_started_is_discovered_by_its_plugin(
+    host: RunningHost, qntx: Qntx
+) -> None:
+    host.until(lambda: "handlers discovered: zoe; announced: python.script, python.zoe" in json.dumps(logs(host)))
+
+    assert qntx("handler", "run", "zoe").stdout == "early\n"
+
+
+def test_what_a_watcher_set_off_is_in_the_handlers_logs(host: RunningHost, qntx: Qntx) -> None:
+    code = "@watch('logged', context='logs')\ndef note(upstream):\n    print('noted', upstream.subjects[0])\n"
+    qntx("handler", "create", "noting", "--code", code)
+    host.until(lambda: any("noting" in each["id"] for each in host.http.get("/api/watchers").json()))
+    body = {"subjects": ["it"], "predicates": ["logged"], "contexts": ["logs"]}
+    fired_by = host.http.post("/api/attestations", json=body).json()["id"]
+
+    told = host.until(lambda: json.loads(qntx("handler", "logs", "noting", "--json").stdout))
+    assert [(each["id"], each["status"]) for each in told] == [(fired_by, "completed")]
+    assert "noted it" in qntx("handler", "logs", "noting").stdout
+
+
 def test_two_more_made_while_it_runs_are_announced_without_a_restart(host: RunningHost, qntx: Qntx) -> None:
     for name in ("second", "third"):
         qntx("handler", "create", name, "--code", CODE)

@@ -1,4 +1,4 @@
-"""A script without a host: the one plugin it needs, for as long as it takes.
+"""Without a host: a script in the one plugin it needs, for as long as it takes, and claims straight into the store.
 
 A module of its own, imported when there is no host: it brings all of one with it.
 """
@@ -17,12 +17,14 @@ import msgspec
 
 from qntx.errors import HostUnavailable
 from qntx.host import config as configuration
-from qntx.host import logs
+from qntx.host import logs, stores
 from qntx.host.app import Host
 from qntx.host.executor import Script
 from qntx.host.home import Home
 from qntx.host.plugins.discovery import discover, search_paths
 from qntx.host.plugins.router import route
+from qntx.host.store.node_key import NodeKey
+from qntx.model.attestation import Attestation, Draft
 from qntx.model.execution import Mode, Trigger
 
 
@@ -39,6 +41,20 @@ def run(body: Mapping[str, Any], mode: Mode, show: Callable[[str, Any], None]) -
         trigger=Trigger("cli"),
     )
     asyncio.run(_run(script, show))
+
+
+def attest(draft: Draft) -> Attestation:
+    """Keep it where the host that starts next finds it."""
+    return asyncio.run(_attest(draft))
+
+
+async def _attest(draft: Draft) -> Attestation:
+    home = Home.find()
+    home.create()
+    database = configuration.load(home).host.database
+    node = NodeKey.load(home.keys / "node.key")
+    async with stores.opened(database, home, ()) as kept, kept.attestations(node) as store:
+        return await store.add(draft)
 
 
 async def _run(script: Script, show: Callable[[str, Any], None]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from qntx.cli import client, sources, tables
+from qntx.cli import client, running, sources, tables
 from qntx.cli.client import Client
 from qntx.cli.printing import printable
 from qntx.errors import ChassisError, InvalidScript, NotFound
+from qntx.model.attestation import Draft
 from qntx.script import declarations
 
 CONTEXT = "python"
@@ -21,6 +23,8 @@ DELETED = "handler:deleted"
 SOURCE = "qntx-cli"
 FAILED = 1
 VERSIONS_MAX = 1000
+FIRES_MAX = 10
+"""Of each watcher, as many as the host tells at once."""
 COLUMNS = ("name", "plugin", "status", "triggers", "runs", "failures", "last")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -38,16 +42,15 @@ def command() -> None:
 @click.option("--file", "path", metavar="FILE", help="A file with its Python.")
 @click.option("--context", default=CONTEXT, show_default=True, help="The plugin that runs it.")
 def create(name: str, code: str | None, path: str | None, context: str) -> None:
-    """Publish NAME, or its next version. It takes effect at once."""
+    """Publish NAME, or its next version. It takes effect at once, or with the next host where none is running."""
     source = _source(code, path)
     try:
         declarations.read(source)
     except InvalidScript as fault:
         click.echo(f"Warning: the plugin will not load it: {fault}", err=True)
-    with client.find() as host:
-        made = _attest(host, name, [HANDLER], context, {"code": source})
+    attestation_id = _publish(name, context, source)
     click.echo(f"✓ Handler '{name}' created")
-    click.echo(f"  ASID: {made['id']}")
+    click.echo(f"  ASID: {attestation_id}")
     click.echo(f"  Subject: [{name}]")
     click.echo(f"  Predicate: [{HANDLER}]")
     click.echo(f"  Context: [{context}]")
@@ -135,8 +138,11 @@ def logs(name: str, runs: int, plugin: str, as_json: bool) -> None:
             for address in sorted(addresses)
             for job in host.get("/api/pulse/jobs", handler_name=f"{owner}/{address}", limit=runs)["jobs"]
         ]
-        last = sorted(jobs, key=lambda job: str(job["created_at"]))[-runs:]
-        told = [{**job, "logs": host.get(f"/api/pulse/jobs/{job['id']}/logs")} for job in last]
+        fired = list(_firings(host, owner, addresses, runs))
+        told = sorted([*jobs, *fired], key=lambda run: str(run["created_at"]))[-runs:]
+        for job in told:
+            if "logs" not in job:
+                job["logs"] = host.get(f"/api/pulse/jobs/{job['id']}/logs")
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
@@ -147,7 +153,7 @@ def logs(name: str, runs: int, plugin: str, as_json: bool) -> None:
         if job["error"]:
             click.echo(_indented(job["error"]))
     if not told:
-        click.echo(f"{name} has not run as a job yet.", err=True)
+        click.echo(f"{name} has not run yet, or is still being tried.", err=True)
 
 
 @command.command("history")
@@ -181,6 +187,17 @@ def _source(code: str | None, path: str | None) -> str:
         return sources.read(path or "")
     except OSError as fault:
         raise click.UsageError(f"failed to read file {path}: {fault}") from fault
+
+
+def _publish(name: str, context: str, code: str) -> str:
+    """The id of the attestation. As with QNTX's own command no host has to be there."""
+    host = client.find_running()
+    if host is None:
+        click.echo("No host is running here: the next one takes it up.", err=True)
+        draft = Draft([name], [HANDLER], [context], [name], {"code": code}, source=SOURCE)
+        return str(running.alone().attest(draft).id)
+    with host:
+        return str(_attest(host, name, [HANDLER], context, {"code": code})["id"])
 
 
 def _attest(host: Client, name: str, predicates: Sequence[str], context: str, attributes: Mapping[str, Any]) -> Any:
@@ -225,6 +242,27 @@ def _one(host: Client, name: str, plugin: str) -> tuple[str, dict[str, Any]]:
     if len(found) > 1:
         raise click.UsageError(f"several plugins have it: say --plugin {' or '.join(owner for owner, _ in found)}")
     return found[0]
+
+
+def _firings(host: Client, plugin: str, addresses: Collection[str], runs: int) -> Iterator[dict[str, Any]]:
+    """What watchers set off by those names, in the shape of jobs: the id is that of the attestation."""
+    for watcher in host.get("/api/watchers", fires=min(runs, FIRES_MAX)):
+        if watcher["action_type"] != "plugin_execute":
+            continue
+        action = json.loads(watcher["action_data"])
+        if action["plugin_name"] != plugin or action["handler_name"] not in addresses:
+            continue
+        for fire in watcher["recent_fires"]:
+            at = datetime.fromtimestamp(fire["at_ms"] / 1000, UTC).isoformat(timespec="microseconds")
+            yield {
+                "id": fire["attestation_id"],
+                "created_at": at,
+                "status": "failed" if fire["error"] else "completed",
+                "watcher_id": watcher["id"],
+                "attempts": fire["attempts"],
+                "error": fire["error"],
+                "logs": [{"timestamp": at, "level": "info", "message": line} for line in fire["output"].splitlines()],
+            }
 
 
 def _row(each: Mapping[str, Any]) -> list[str]:
