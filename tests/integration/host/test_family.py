@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,9 @@ def test_a_client_that_goes_away_stops_the_code(host: RunningHost, stream: bool)
     with socket.create_connection(("127.0.0.1", host.http.base_url.port)) as client:
         client.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + sent)
         host.until(lambda: _running(host) == "1")
+        time.sleep(2)  # it has long begun
 
-    host.until(lambda: _running(host) == "0", 30)
+    host.until(lambda: _running(host) == "0", 40)
 
 
 def _running(host: RunningHost) -> str:
