@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from qntx.cli import client
+from qntx.cli.options import json_option
 
 SOURCE = "qntx-cli"
 
@@ -38,7 +39,7 @@ def _no_json(name: str) -> None:
 @click.option("--actor", "-a", "actors", multiple=True, help="Who says so. May be repeated.")
 @click.option("--attribute", "attributes", type=pair, multiple=True, metavar="NAME=VALUE", help="JSON, or a text.")
 @click.option("--id", "attestation_id", default="", help="An id of your own: sent again, it is not kept twice.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def command(
     subjects: Sequence[str],
     predicates: Sequence[str],

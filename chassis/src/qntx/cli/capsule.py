@@ -19,6 +19,7 @@ from rich.table import Table
 from qntx.capsules import Capsules, ChainVerificationResult, Level, Seal
 from qntx.capsules.cps import PUBLIC_KEY_BYTES
 from qntx.cli import tables
+from qntx.cli.options import json_option
 from qntx.errors import NotFound
 from qntx.host import config as configuration
 from qntx.host.home import Home
@@ -71,14 +72,11 @@ class Trail:
         return asyncio.run(asked())
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
 @command.command("list", help="The newest capsules.")
 @click.option("--limit", type=click.IntRange(1, COUNT_MAX), default=20, show_default=True)
 @click.option("--offset", type=click.IntRange(0, COUNT_MAX), default=0)
 @click.option("--type", "kind", type=click.Choice([kind.value for kind in CapsuleType]))
-@as_json
+@json_option
 @click.pass_obj
 def list_(trail: Trail, limit: int, offset: int, kind: str | None, as_json: bool) -> None:
     wanted = CapsuleType(kind) if kind else None
@@ -106,7 +104,7 @@ def show(trail: Trail, capsule_id: str) -> None:
 @click.option("--checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="One kept elsewhere.")
 @click.option("--pubkey", help="Trust this Ed25519 key alone, in hexadecimal.")
 @click.option("--incremental", is_flag=True, help="Only what came since the last good verification.")
-@as_json
+@json_option
 @click.pass_context
 def verify(
     context: click.Context,

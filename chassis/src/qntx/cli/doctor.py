@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qntx.cli import client
+from qntx.cli.options import json_option
 from qntx.errors import ChassisError
 from qntx.host import config as configuration
 from qntx.host import distribution, variants
@@ -52,7 +53,7 @@ class Finding:
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
     """Say what is missing here and how to get it. Fails where something that is needed is missing or wrong."""

@@ -11,6 +11,7 @@ import click
 
 from qntx.cli import client, running, sources, tables
 from qntx.cli.client import Client
+from qntx.cli.options import json_option
 from qntx.cli.printing import printable
 from qntx.errors import ChassisError, InvalidScript, NotFound
 from qntx.model.attestation import Draft
@@ -27,7 +28,6 @@ FIRES_MAX = 10
 """Of each watcher, as many as the host tells at once."""
 COLUMNS = ("name", "plugin", "status", "triggers", "runs", "failures", "last")
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 plugin_option = click.option("--plugin", default="", help="Whose handler, where several plugins have one of that name.")
 
 

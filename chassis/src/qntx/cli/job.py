@@ -9,14 +9,13 @@ from urllib.parse import quote
 import click
 
 from qntx.cli import client, tables
+from qntx.cli.options import json_option
 from qntx.cli.printing import printable
 
 SHOWN = 80
 """Characters of a cell; ids are shown in full."""
 COLUMNS = ("id", "status", "handler", "source", "by", "progress", "created", "note")
 STATES = ("queued", "running", "paused", "completed", "failed", "cancelled")
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("job")

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from qntx.cli.options import json_option
 from qntx.cli.progress import bars
 from qntx.cli.tables import show
 from qntx.db.postgres import address
@@ -29,7 +30,7 @@ SECTION = re.compile(r"^[ \t]*\[", re.MULTILINE)
 @click.command("migrate")
 @click.option("--to", "url", required=True, metavar="URL", help="postgresql://USER:PASSWORD@MACHINE/DATABASE")
 @click.option("--keep-config", is_flag=True, help="Do not write the address into am.toml.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def command(url: str, keep_config: bool, as_json: bool) -> None:
     """Move attestations, watchers, the canvas, jobs, schedules and the audit trail to PostgreSQL.
 

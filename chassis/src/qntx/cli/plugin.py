@@ -12,12 +12,11 @@ import click
 from rich.console import Console
 
 from qntx.cli import client, tables
+from qntx.cli.options import json_option
 from qntx.errors import Unavailable
 
 RESTART_TIMEOUT_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 0.25
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("plugin")

@@ -9,10 +9,9 @@ from urllib.parse import quote
 import click
 
 from qntx.cli import client, tables
+from qntx.cli.options import json_option
 
 COLUMNS = ("id", "state", "every", "next", "last", "of", "by", "what")
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("schedule")

@@ -9,13 +9,12 @@ from typing import Any
 import click
 
 from qntx.cli import client, sources, tables
+from qntx.cli.options import json_option
 from qntx.cli.templates import TEMPLATES
 from qntx.errors import Refused
 
 NEEDS = ("network", "subprocess")
 COLUMNS = ("name", "version", "glyph", "needs", "by", "what")
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("script")

@@ -10,14 +10,13 @@ from typing import IO
 import click
 
 from qntx.cli import tables
+from qntx.cli.options import json_option
 from qntx.host import config as configuration
 from qntx.host.access.roles import Role
 from qntx.host.access.tokens import Token, Tokens
 from qntx.host.home import Home
 
 NONE = "No token: nobody may call this host from elsewhere. `qntx token create NAME --role run` makes one."
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("token")

@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qntx.cli import tables
+from qntx.cli.options import json_option
 from qntx.errors import Refused
 from qntx.host import distribution, variants
 from qntx.host.environments import Built, Environments, State
@@ -46,7 +47,6 @@ variants_option = click.option(
     type=click.Path(path_type=Path),
     help="The folder of the variants. [default: that of the checkout around you, else those installed]",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("variant")

@@ -11,13 +11,12 @@ from urllib.parse import quote
 import click
 
 from qntx.cli import client, sources, tables
+from qntx.cli.options import json_option
 
 FIRES = 10
 ERROR_SHOWN = 80
 COLUMNS = ("id", "when", "action", "on", "fired", "failed", "waiting", "last error")
 FIRED = ("attestation", "attempts", "error", "output")
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("watcher")
