@@ -7,14 +7,13 @@ rather than lose a record for its name, the name is written out, or ends in its 
 from __future__ import annotations
 
 import hashlib
-import threading
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg.types.string import StrDumperUnknown
 
-from qntx.capsules import fork
+from qntx.capsules.storage.reading import Reading
 from qntx.db import postgres
 from qntx.errors import StorageError
 
@@ -94,14 +93,12 @@ def _lay_out(connection: Connection) -> None:
             connection.execute(WIDEN)
 
 
-class Reader:
+class Reader(Reading[Connection]):
     """A connection for reading, opened when it is first needed, opened again when it broke, and closed for a fork."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
-        self._connection: Connection | None = None
-        self._lock = threading.Lock()
-        fork.register(self)
 
     def use(self, work: Any) -> Any:
         with self._lock:
@@ -114,29 +111,7 @@ class Reader:
             except psycopg.Error as error:
                 raise StorageError(f"PostgreSQL: {error}") from error
 
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def before_fork(self) -> None:
-        self._lock.acquire()
-        self._close()
-
-    def after_fork_in_parent(self) -> None:
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        self._lock = threading.Lock()
-
-    def at_exit(self) -> None:
-        self.close()
-
     def _use(self, work: Any) -> Any:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url)
         return work(self._connection)
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()

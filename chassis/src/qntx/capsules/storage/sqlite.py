@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -20,7 +19,6 @@ from qp_capsule.capsule import Capsule, CapsuleType
 from qp_capsule.paths import default_db_path
 
 from qntx.capsules import capsule as capsules
-from qntx.capsules import fork
 from qntx.capsules.head import Head
 from qntx.capsules.record import Draft, Record
 from qntx.capsules.seal import Seal
@@ -36,6 +34,7 @@ from qntx.capsules.storage.appender import (
     connect,
     record_of,
 )
+from qntx.capsules.storage.reading import Reading
 from qntx.capsules.storage.writer import Writer
 from qntx.errors import StorageError
 
@@ -128,14 +127,12 @@ class CapsuleStorage:
         return [record_of(row) for row in found]
 
 
-class Reader:
+class Reader(Reading[sqlite3.Connection]):
     """A connection for reading, opened when it is first needed and closed for a fork."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
-        fork.register(self)
 
     def rows(self, sql: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
         with self._lock:
@@ -146,28 +143,6 @@ class Reader:
                     return cursor.fetchall()
             except UNREADABLE as error:
                 raise StorageError(f"{self._path}: {error}") from error
-
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def before_fork(self) -> None:
-        self._lock.acquire()
-        self._close()
-
-    def after_fork_in_parent(self) -> None:
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        self._lock = threading.Lock()
-
-    def at_exit(self) -> None:
-        self.close()
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
 
 def _where(type_filter: CapsuleType | None) -> tuple[str, tuple[str, ...]]:
