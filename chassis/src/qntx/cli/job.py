@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from qntx.cli import client, tables
-from qntx.cli.options import json_option
+from qntx.cli.options import json_lines_option, json_option
 from qntx.cli.printing import printable
 
 SHOWN = 80
@@ -54,7 +54,7 @@ def show(job_id: str, as_json: bool) -> None:
 @command.command("logs")
 @click.argument("job_id")
 @click.option("--follow", "-f", is_flag=True, help="Stay until the job has ended.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object for each line.")
+@json_lines_option
 def logs(job_id: str, follow: bool, as_json: bool) -> None:
     """What a job wrote, and how its runs ended."""
     with client.find() as host:

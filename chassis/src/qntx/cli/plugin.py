@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from qntx.cli import client, tables
-from qntx.cli.options import json_option
+from qntx.cli.options import json_lines_option, json_option
 from qntx.errors import Unavailable
 
 RESTART_TIMEOUT_SECONDS = 60.0
@@ -44,7 +44,7 @@ def list_plugins(as_json: bool) -> None:
 @command.command("logs")
 @click.argument("name")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object for each line.")
+@json_lines_option
 def logs(name: str, follow: bool, as_json: bool) -> None:
     """The last lines that a plugin printed."""
     path = f"/api/plugins/{name}/logs"
