@@ -44,6 +44,10 @@ class _Done(NamedTuple):
     completed_at: str
     answer_json: bytes
 
+    def drawn(self, glyph_id: str) -> bytes:
+        """What stands in for chance in the id of its attestation: every host that hears of it draws the same."""
+        return hashlib.sha256(f"{glyph_id}\0{self.job_id}\0{self.completed_at}".encode()).digest()
+
 
 class Answers:
     """An async context manager: entered, it follows the jobs of ix glyphs too."""
@@ -106,8 +110,8 @@ class Answers:
         """That job is the ix glyph's. It may have ended by now: a page is slower than a short job."""
         self._publish(glyph_id, job_id, "started", "")
         done = self._unclaimed.pop(job_id, None)
-        if done is not None and await self._canvas.fed_by(glyph_id):
-            await self._feed(glyph_id, done.answer_json, done)
+        if done is not None:
+            await self._feed_job(glyph_id, done)
 
     async def _upstream(self, source: str) -> Any:
         """What the glyph that feeds this one last attested, or else answered."""
@@ -123,21 +127,22 @@ class Answers:
             told = msgspec.json.encode(short)
         await self._canvas.keep_answer(glyph_id, told)
 
-    async def _feed(self, glyph_id: str, answer_json: bytes, done: _Done | None = None) -> None:
-        """Set off what is melded, by an attestation of the answer.
+    async def _feed_job(self, glyph_id: str, done: _Done) -> None:
+        """Every host hears of a job that shares its database: the id sees to it that there is one attestation."""
+        if await self._canvas.fed_by(glyph_id):
+            await self._feed(glyph_id, done.answer_json, done.drawn(glyph_id))
 
-        Of a job that has `done` every host hears that shares its database: the id sees to it that there is one.
-        """
+    async def _feed(self, glyph_id: str, answer_json: bytes, drawn: bytes = b"") -> None:
+        """Set off what is melded, by an attestation of the answer; its id is of chance, or of what was drawn."""
         if len(answer_json) > FED_BYTES_MAX:
             await self._cannot_feed(glyph_id, f"{len(answer_json) / 1024 / 1024:.1f} MiB, more than is fed on")
             return
         draft = answered(glyph_id, msgspec.json.decode(answer_json))
         try:
-            if done is None:
-                await self._store.add(draft)
+            if drawn:
+                await self._store.put(admit(draft, time.time_ns() // 1_000_000, drawn))
             else:
-                same = hashlib.sha256(f"{glyph_id}\0{done.job_id}\0{done.completed_at}".encode()).digest()
-                await self._store.put(admit(draft, time.time_ns() // 1_000_000, same))
+                await self._store.add(draft)
         except InvalidRequest as fault:
             await self._cannot_feed(glyph_id, f"what cannot be attested ({fault})")
 
@@ -165,8 +170,7 @@ class Answers:
     async def _job_ended(self, done: _Done) -> None:
         glyphs = await self._canvas.ingesting(done.job_id)
         for glyph_id in glyphs:
-            if await self._canvas.fed_by(glyph_id):
-                await self._feed(glyph_id, done.answer_json, done)
+            await self._feed_job(glyph_id, done)
         if not glyphs and len(done.answer_json) <= FED_BYTES_MAX:
             self._unclaimed[done.job_id] = done
             while len(self._unclaimed) > UNCLAIMED_MAX:
