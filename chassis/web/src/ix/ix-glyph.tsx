@@ -1,6 +1,6 @@
 /** An ix glyph: a line that says what to ingest, and how far that is. */
 
-import { useSignal, type Signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ask, path, reason, Refusal } from "../api/client";
 import { on } from "../api/live";
@@ -8,7 +8,7 @@ import type { Glyph, Job, Script } from "../api/shapes";
 import { placed } from "../canvas/placed";
 import { GlyphFrame } from "../canvas/glyph-frame";
 import { answers, change, flush } from "../canvas/glyphs";
-import { active, follow, type Followed } from "../panels/job-follow";
+import { active, useFollowed } from "../panels/job-follow";
 import { INGEST } from "../python/templates";
 import { complain } from "../shell/notices";
 import { IconButton } from "../ui/button";
@@ -34,7 +34,6 @@ interface Wrong {
 export function IxGlyph({ glyph }: { glyph: Glyph }) {
   const scripts = useSignal<Script[]>([]);
   const jobId = useSignal("");
-  const followed = useSignal<Signal<Followed> | null>(null);
   const wrong = useSignal<Wrong | null>(null);
   const editing = useSignal("");
   const before = useRef<{ width: number; height: number } | null>(null);
@@ -53,14 +52,10 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
     if (fired.glyph_id === glyph.id && fired.execution_id) jobId.value = fired.execution_id;
   }), []); // prettier-ignore
   useEffect(() => {
-    if (!jobId.value) return;
-    answers.set(glyph.id, { job_id: jobId.value });
-    const [shown, end] = follow(jobId.value);
-    followed.value = shown;
-    return end;
+    if (jobId.value) answers.set(glyph.id, { job_id: jobId.value });
   }, [jobId.value]);
 
-  const job = followed.value?.value.job ?? null;
+  const { job, lines } = useFollowed(jobId.value);
   const going = job !== null && active(job);
 
   const run = async () => {
@@ -108,7 +103,7 @@ export function IxGlyph({ glyph }: { glyph: Glyph }) {
               {wrong.value.missing && <button type="button" class="link" onClick={() => create(wrong.value!.missing)}>Create one</button>}
             </p>
           )}
-          {job && !wrong.value && <JobView job={job} lines={followed.value!.value.lines} />}
+          {job && !wrong.value && <JobView job={job} lines={lines} />}
           {!job && !wrong.value && <p class="muted ix-hint">Type what to ingest and press Enter. Types are suggested as you type.</p>}
         </div>
         {editing.value && <ScriptEditor key={editing.value} name={editing.value} saved={() => void reload()} />}

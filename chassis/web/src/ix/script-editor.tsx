@@ -1,10 +1,10 @@
 /** An ingest script in an editor: tried on a sample as `ix` would run it, and saved as the next version. */
 
-import { useSignal, type Signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
 import type { Job, Script } from "../api/shapes";
-import { active, follow, type Followed } from "../panels/job-follow";
+import { active, useFollowed } from "../panels/job-follow";
 import { Code } from "../python/code";
 import { publish } from "../python/publish";
 import { failure } from "../python/traceback";
@@ -17,7 +17,6 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
   const code = useSignal("");
   const sample = useSignal("");
   const tried = useSignal("");
-  const followed = useSignal<Signal<Followed> | null>(null);
   const wrong = useSignal("");
   const busy = useSignal(false);
   useEffect(() => {
@@ -28,14 +27,8 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       })
       .catch((error: unknown) => (wrong.value = reason(error)));
   }, [name]);
-  useEffect(() => {
-    if (!tried.value) return;
-    const [shown, end] = follow(tried.value);
-    followed.value = shown;
-    return end;
-  }, [tried.value]);
 
-  const job = followed.value?.value.job ?? null;
+  const { job, lines } = useFollowed(tried.value);
   const going = job !== null && active(job);
   const doing = async (work: () => Promise<void>) => {
     busy.value = true;
@@ -81,7 +74,7 @@ export function ScriptEditor({ name, saved }: { name: string; saved?: () => void
       {wrong.value && <p class="wrong" role="alert">{wrong.value}</p>}
       {job && (
         <div class="test-answer" role="region" aria-label="Test result" tabIndex={0}>
-          <JobView job={job} lines={followed.value!.value.lines} />
+          <JobView job={job} lines={lines} />
         </div>
       )}
     </section>

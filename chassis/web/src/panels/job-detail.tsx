@@ -1,6 +1,5 @@
 /** One job: its progress, its log, what it was given and answered, its children; and what can be done about it. */
 
-import { useEffect, useMemo } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
 import type { Job } from "../api/shapes";
 import { JsonTree } from "../results/json-tree";
@@ -11,16 +10,14 @@ import { Button } from "../ui/button";
 import { ProgressBar } from "../ui/progress";
 import { Status } from "../ui/status";
 import { duration, Time } from "../ui/time";
-import { active, called, follow } from "./job-follow";
+import { active, called, useFollowed } from "./job-follow";
 import { JobLog } from "./job-log";
 import { useAsked } from "./loading";
 import { Facts } from "./panel";
 
 export function JobDetail({ id }: { id: string }) {
-  const [shown, end] = useMemo(() => follow(id), [id]);
-  useEffect(() => end, [end]);
+  const { job, lines, wrong } = useFollowed(id);
   const children = useAsked(() => ask<{ jobs: Job[] }>("GET", path`/api/pulse/jobs/${id}/children`), [id], ["job"]);
-  const { job, lines, wrong } = shown.value;
   if (!job) return wrong ? <p class="wrong">{wrong}</p> : <p class="muted loading">Loading…</p>;
   const going = active(job);
   const under = children.value.value?.jobs ?? [];

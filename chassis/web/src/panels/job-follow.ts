@@ -1,6 +1,7 @@
 /** One job and its log, kept up to date while somebody looks. */
 
 import { signal, type Signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
 import { ask, path, reason } from "../api/client";
 import { on } from "../api/live";
 import type { Job, JobLine } from "../api/shapes";
@@ -12,9 +13,22 @@ export interface Followed {
   wrong: string;
 }
 
+const NOTHING: Followed = { job: null, lines: [], wrong: "" };
+
+/** Followed for as long as the component is there; nothing where the id is empty. */
+export function useFollowed(id: string): Followed {
+  const [shown, end] = useMemo(() => (id ? follow(id) : nothing()), [id]);
+  useEffect(() => end, [end]);
+  return shown.value;
+}
+
+function nothing(): [Signal<Followed>, () => void] {
+  return [signal(NOTHING), () => undefined];
+}
+
 /** Returns the signal, and what ends the following. */
-export function follow(id: string): [Signal<Followed>, () => void] {
-  const shown = signal<Followed>({ job: null, lines: [], wrong: "" });
+function follow(id: string): [Signal<Followed>, () => void] {
+  const shown = signal(NOTHING);
   let reading: Promise<void> = Promise.resolve();
   const readLines = () => {
     reading = reading.then(async () => {
