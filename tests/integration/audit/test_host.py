@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -156,11 +155,8 @@ def test_the_answer_names_the_record_and_the_host_shows_proves_and_verifies_it(s
 
 def test_a_run_whose_caller_went_away_has_one_failure_record(start_host: Start, trail: Trail) -> None:
     host = start_host()
-    sent = json.dumps({"content": SLEEPS}).encode()
-    head = f"POST /api/python/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n"
 
-    with socket.create_connection(("127.0.0.1", host.http.base_url.port)) as caller:
-        caller.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + sent)
+    with host.caller(content=SLEEPS):
         host.until(lambda: trail.verdict().running)
 
     [record] = trail.of(1)

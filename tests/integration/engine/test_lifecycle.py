@@ -63,6 +63,14 @@ async def until(condition, seconds: float = 60.0) -> None:
             await asyncio.sleep(0.02)
 
 
+async def begun(pool: Pool, asked, home) -> asyncio.Task[Result]:
+    """A run under way that has printed something."""
+    up = asyncio.Event()
+    under_way = asyncio.create_task(pool.run(asked, home, lambda event: event.kind == "stdout" and up.set()))
+    await asyncio.wait_for(up.wait(), 20)
+    return under_way
+
+
 def _let_others_in(directory: Path) -> None:
     """Workers of root are nobody's, and pytest's directories are private."""
     for each in (directory, *directory.parents):
@@ -77,10 +85,7 @@ def mark(request) -> str:
 
 async def test_a_killed_zygote_takes_what_runs_with_it_and_is_back_by_itself(execution, home, mark):
     async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max="landlock")) as pool:
-        up = asyncio.Event()
-        asked = execution("import time; print('up'); time.sleep(30)")
-        under_way = asyncio.create_task(pool.run(asked, home, lambda event: event.kind == "stdout" and up.set()))
-        await asyncio.wait_for(up.wait(), 20)
+        under_way = await begun(pool, execution("import time; print('up'); time.sleep(30)"), home)
         (zygote,) = (child for child in Process().children() if child.pid in marked(mark))
 
         zygote.kill()
@@ -120,12 +125,7 @@ async def test_what_a_run_started_ends_with_the_run(execution, home, mark):
 @pytest.mark.parametrize("rung", ["full", "landlock", "limits"])
 async def test_what_a_run_started_ends_with_the_engine(execution, home, mark, rung):
     async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max=rung)) as pool:
-        up = asyncio.Event()
-        asked = execution(STARTING, limits=Limits(subprocess=True))
-        under_way = asyncio.create_task(
-            pool.run(asked, home, lambda event: up.set() if event.kind == "stdout" else None)
-        )
-        await asyncio.wait_for(up.wait(), 20)
+        under_way = await begun(pool, execution(STARTING, limits=Limits(subprocess=True)), home)
 
     await until(lambda: not marked(mark))
     assert (await under_way).outcome is Outcome.CANCELLED
@@ -147,12 +147,7 @@ async def test_what_a_run_started_ends_with_an_engine_that_is_killed(mark, rung)
 @pytest.mark.parametrize("which", ["zygote", "who stands behind it"])
 async def test_what_a_run_started_ends_with_a_zygote_that_is_killed(execution, home, mark, rung, which):
     async with Pool(Settings(name="x", environment={MARK: mark}, sandbox_max=rung)) as pool:
-        up = asyncio.Event()
-        asked = execution(STARTING, limits=Limits(subprocess=True))
-        under_way = asyncio.create_task(
-            pool.run(asked, home, lambda event: up.set() if event.kind == "stdout" else None)
-        )
-        await asyncio.wait_for(up.wait(), 20)
+        under_way = await begun(pool, execution(STARTING, limits=Limits(subprocess=True)), home)
         (behind,) = (child for child in Process().children() if child.pid in marked(mark))
         (zygote,) = behind.children()
         before = marked(mark)

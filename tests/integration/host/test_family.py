@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,11 +164,8 @@ def test_output_streams_while_the_code_runs(host: RunningHost) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_goes_away_stops_the_code(host: RunningHost, stream: bool) -> None:
     body = {"content": "import time; print('up', flush=True); time.sleep(60)", "stream": stream, "timeout_secs": 50}
-    sent = json.dumps(body).encode()
-    head = f"POST /api/python/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n"
 
-    with socket.create_connection(("127.0.0.1", host.http.base_url.port)) as client:
-        client.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + sent)
+    with host.caller(**body):
         host.until(lambda: _running(host) == "1")
         time.sleep(2)  # it has long begun
 
