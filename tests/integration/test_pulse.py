@@ -382,6 +382,25 @@ async def test_hosts_killed_in_the_middle_leave_no_job_behind(tmp_path: Path) ->
         await process.wait()
 
 
+async def test_of_a_job_that_is_paused_while_it_is_put_back_it_is_told_last_that_it_is_paused(
+    tmp_path: Path, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Job] = []
+    async with Pulse(partial(SQLiteBackend, tmp_path), handlers, told.append) as pulse:
+        put = pulse.jobs.put
+
+        async def put_while_it_is_paused(job: Job) -> None:
+            await put(job)
+            if job.waiting_for:
+                await pulse.jobs.pause(job.id)
+
+        monkeypatch.setattr(pulse.jobs, "put", put_while_it_is_paused)
+        job = await pulse.jobs.enqueue(JobDraft("python/nowhere"))
+        await until(pulse, job.id, JobState.PAUSED)
+
+    assert [each.state for each in told] == [JobState.QUEUED, JobState.QUEUED, JobState.PAUSED]
+
+
 async def test_progress_is_published_while_a_job_runs(tmp_path: Path, handlers: Handlers) -> None:
     told: list[Job] = []
 

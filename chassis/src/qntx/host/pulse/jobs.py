@@ -41,12 +41,15 @@ class JobDesk:
         new = self._job(draft)
         job = await self._journal.add(new, once_per_source=once_per_source and bool(draft.source))
         if job is new:
-            await self.put(job)
             self._publish(job)
+            await self.put(job)
         return job
 
     async def put(self, job: Job) -> None:
-        """Hand a queued job to the queue. Should this be cut short, the next start does it again."""
+        """Hand a queued job to the queue. Should this be cut short, the next start does it again.
+
+        It is told of before: once it is there it may have begun, and what is told last is taken for what is so.
+        """
         delay_seconds = max(0.0, (job.due_at_ms - self._now_ms()) / 1000)
         await self._queue.put(
             job.handler_name, job.id, job.generation, priority=job.priority, delay_seconds=delay_seconds
@@ -91,8 +94,8 @@ class JobDesk:
 
     async def _requeue(self, job_id: str, allowed: frozenset[JobState]) -> Job:
         job = await self._journal.move(job_id, JobState.QUEUED, allowed=allowed)
-        await self.put(job)
         self._publish(job)
+        await self.put(job)
         return job
 
     def _job(self, draft: JobDraft) -> Job:

@@ -199,9 +199,9 @@ class Runner:
             del self._running[job.id]
 
     async def _again(self, job: Job | None) -> None:
+        self._tell(job)
         if job is not None and not self._closing:
             await self._put(job)
-        self._tell(job)
 
     def _tell(self, job: Job | None) -> None:
         if job is not None:
